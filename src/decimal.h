@@ -1,0 +1,44 @@
+/* decimal.h - text <-> double, both exact. Knows JSON's number grammar and nothing else of JSON.
+ *
+ * No function allocates, does I/O, or looks at the locale; all may be called from any thread. */
+#ifndef DECIMAL_H
+#define DECIMAL_H
+
+#include <stddef.h>
+
+enum decimal_status {
+    DECIMAL_DONE,  /* *value is set */
+    DECIMAL_MORE,  /* all text up to limit is a number, or the beginning of one, that further text might continue */
+    DECIMAL_BAD,   /* not a number: *end is the first byte that no number has there */
+    DECIMAL_RANGE, /* a number that rounds beyond the largest finite double */
+};
+
+/* Reads the number at text by the grammar of RFC 8259, section 6, to the double nearest to its exact value, ties to
+ * even; what is smaller than half the smallest subnormal is 0 with its sign. Reads no byte at or past limit.
+ * *end is set to the byte after the number (DONE, RANGE), to limit (MORE) or to the offending byte (BAD); *value is
+ * unchanged unless DONE. */
+enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value);
+
+/* The longest text that decimal_print writes: -1.2345678901234567e-300 */
+#define DECIMAL_PRINT_MAX 24
+
+/* A finite value as decimal digits: negative ? - : + digits * 10^exponent, with 0 <= digits < 10^17. */
+struct decimal {
+    unsigned long long digits;
+    int exponent;
+    int negative;
+};
+
+/* The shortest digits that read back as value, and of those the closest to it (ties to an even last digit); no trailing
+ * zeros in digits, except for zero itself, which is 0 * 10^0. value must be finite. */
+struct decimal decimal_shortest(double value);
+
+/* Writes a decimal as ECMAScript's Number::toString lays it out (RFC 8785): 0.034682, 1e-7, 5e-324, 1e+21, and 0 for
+ * either zero. Returns the number of bytes written, at most DECIMAL_PRINT_MAX; writes no NUL, but may use all
+ * DECIMAL_PRINT_MAX bytes of out as room to work in. */
+size_t decimal_write(struct decimal decimal, char *out);
+
+/* decimal_write(decimal_shortest(value), out), in one go. */
+size_t decimal_print(double value, char *out);
+
+#endif
