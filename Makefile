@@ -1,29 +1,122 @@
-# Every task of mse-server. `make help` lists them.
-#
-# Variants are built side by side: release in build/, the others in build/<variant>/.
+# Every task of mse-server; `make help` lists them. Variants are built side by side: release in build/, the others in
+# build/<variant>/.
 
-CC      ?= cc
-ARCH    ?= $(shell uname -m)
-PREFIX  ?= /usr/local
-VERSION := $(shell sed -n 's/^\#define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
-SOMAJOR := $(firstword $(subst ., ,$(VERSION)))
+CC       ?= cc
+ARCH     ?= $(shell uname -m)
+PREFIX   ?= /usr/local
+VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
+SONAME   := libmse.so.$(firstword $(subst ., ,$(VERSION)))
+VARIANTS := release debug asan tsan
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
-HARDENING := -fstack-protector-strong -fPIC -Wl,-z,relro,-z,now -Wl,-z,noexecstack
-BASE     := -std=c17 -g $(WARNINGS) -ffp-contract=off -D_GNU_SOURCE -pthread -Iinclude -Isrc -Iserver -MMD -MP
-FLAGS.release := -O3 -D_FORTIFY_SOURCE=2 $(HARDENING) -fno-plt
-FLAGS.debug   := -O0 $(HARDENING)
-FLAGS.asan    := -O1 -fPIC -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS.tsan    := -O1 -fPIC -fsanitize=thread -fno-omit-frame-pointer
+WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
+HARDENING := -fstack-protector-strong -fstack-clash-protection
+BASE      := -std=c17 -g $(WARNINGS) -ffp-contract=off -fPIC -pthread -D_GNU_SOURCE -Iinclude -Isrc -Iserver -MMD -MP
+LINK      := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 
-SRC    := $(wildcard src/*.c)
-SERVER := $(wildcard server/*.c) $(wildcard server/*.S)
-UNIT   := $(wildcard tests/unit/test_*.c)
-HTTP   := $(wildcard tests/http/*.c)
+flags.release := -O3 -D_FORTIFY_SOURCE=2 $(HARDENING)
+flags.debug   := -O0 $(HARDENING)
+flags.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+flags.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+
+# kernel.c is compiled once for each instruction set, with KERNEL_ISA as its name and these flags.
+kernels.x86_64  := baseline avx2 avx512
+kernels.aarch64 := baseline
+kernel.avx2     := -mavx2 -mfma
+kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
 
 SERVER_LIBS := -lmicrohttpd -lcjson -lm
-UNIT_LIBS   := -lcmocka -lgmp -lcjson -lm
-HTTP_LIBS   := -lcmocka -lcurl -lcjson -lgmp -lm
+TEST_LIBS   := -lcmocka -lcurl -lcjson -lgmp -lm
+
+LIBRARY_UNITS := $(filter-out kernel,$(basename $(notdir $(wildcard src/*.c)))) $(addprefix kernel_,$(KERNELS))
+SERVER_UNITS  := $(filter-out main,$(basename $(notdir $(wildcard server/*.c server/*.S))))
+UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+UNIT_SUPPORT  := $(filter-out $(UNIT_TESTS),$(basename $(notdir $(wildcard tests/unit/*.c))))
+HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
+HTTP_SUPPORT  := $(filter-out $(HTTP_TESTS),$(basename $(notdir $(wildcard tests/http/*.c))))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
+
+# $(call variant_rules,name,output directory): all that is built of one variant.
+define variant_rules
+$1 := build/obj/$1
+$1.library := $(addprefix build/obj/$1/src/,$(addsuffix .o,$(LIBRARY_UNITS)))
+$1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
+$1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
+$1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
+
+build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $$(@D)
+	$$(CC) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+
+build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $$(@D)
+	$$(CC) -c -o $$@ $$<
+
+build/obj/$1/src/kernel_%.o: src/kernel.c | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $$(@D)
+	$$(CC) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+
+$2/libmse.a: $$($1.library)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+
+$2/libmse.so: $$($1.library) src/libmse.map
+	$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now,--version-script=src/libmse.map $$(LDFLAGS) \
+	    -o $$@ $$($1.library) -lm
+
+$2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
+	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
+
+$$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o \
+    $(addprefix build/obj/$1/tests/unit/,$(addsuffix .o,$(UNIT_SUPPORT))) $$($1.server) $2/libmse.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
+
+$$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
+    $(addprefix build/obj/$1/tests/http/,$(addsuffix .o,$(HTTP_SUPPORT))) $2/libmse.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
+
+-include $$(wildcard build/obj/$1/*/*.d build/obj/$1/*/*/*.d)
+endef
+
+$(eval $(call variant_rules,release,build))
+$(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,build/$v)))
+
+# ---- building and running
+
+.PHONY: all deps run debug test test-unit test-http test-sanitize lint install clean help
+
+all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
+
+debug: build/debug/mse-server ## build the server without optimisation
+
+deps: ## install the Debian packages that are missing
+	@tools/deps
+
+run: build/mse-server ## build, and serve on 127.0.0.1:8080
+	build/mse-server $(ARGS)
+
+# ---- testing
+
+test: test-unit test-http ## run every test that needs no container engine
+
+test-unit: $(release.unit) ## run the unit tests
+	tests/run $(release.unit)
+
+test-http: build/mse-server $(release.http) ## run the HTTP tests against the server
+	MSE_SERVER=build/mse-server tests/run $(release.http)
+
+test-sanitize: $(foreach v,asan tsan,build/$v/mse-server $($v.unit) $($v.http)) ## run all tests under ASan+UBSan and TSan
+	MSE_SERVER=build/asan/mse-server tests/run $(asan.unit) $(asan.http)
+	MSE_SERVER=build/tsan/mse-server tests/run $(tsan.unit) $(tsan.http)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## list these tasks
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20

@@ -3,7 +3,8 @@
  * A strict RFC 8259 reader that is fed chunks. A chunk may end anywhere, and no result depends on where. Every array
  * whose first element is a number, nested ([[1,2],[3,4]]) or not, is lifted into a tensor; all other text, less white
  * space, goes to the outline as it stands, where a lifted array is written [k], k being its tensor's index. Since every
- * array that begins with a number is lifted, [k] cannot be mistaken for the caller's own.
+ * array that begins with a number is lifted, [k] cannot be mistaken for the caller's own. An escaped U+0000 is written
+ * \ufffd to the outline, since cJSON ends its strings at a NUL.
  *
  * Faults are of three kinds. Text that is not JSON ends the reading: all further text is ignored. JSON that holds what
  * cannot be represented (JSON_READER_FIRST_CONTENT and later) is read on to its end for its grammar, storing nothing
@@ -44,7 +45,6 @@ enum json_reader_fault {
     JSON_READER_RAGGED,      /* an array in a tensor has found elements where its siblings have expected */
     JSON_READER_RANGE,       /* a number in a tensor is beyond the largest double; pointer names it */
     JSON_READER_LONG_NUMBER, /* a number of more than JSON_READER_NUMBER_MAX bytes */
-    JSON_READER_NUL,         /* a string holds U+0000 */
     JSON_READER_LARGE,       /* a limit of the outline, the names, the members or the tensors is passed */
     /* The tensors' budget, or the memory, is spent. */
     JSON_READER_MEMORY
