@@ -6,7 +6,7 @@ ARCH     ?= $(shell uname -m)
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
 SONAME   := libmse.so.$(firstword $(subst ., ,$(VERSION)))
-VARIANTS := release debug asan tsan
+VARIANTS := release debug asan tsan gcc clang
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 HARDENING := -fstack-protector-strong -fstack-clash-protection
@@ -17,6 +17,13 @@ flags.release := -O3 -D_FORTIFY_SOURCE=2 $(HARDENING)
 flags.debug   := -O0 $(HARDENING)
 flags.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 flags.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+
+# What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
+STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wdouble-promotion -Wcast-qual -Wwrite-strings
+cc.gcc      := gcc
+flags.gcc   := $(flags.release) $(STRICT) -fanalyzer
+cc.clang    := clang
+flags.clang := $(flags.release) $(STRICT) -Wcomma -Wunreachable-code -Wconditional-uninitialized
 
 # kernel.c is compiled once for each instruction set, with KERNEL_ISA as its name and these flags.
 kernels.x86_64  := baseline avx2 avx512
@@ -46,10 +53,12 @@ $1.library := $(addprefix build/obj/$1/src/,$(addsuffix .o,$(LIBRARY_UNITS)))
 $1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
+$1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
+    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c))
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+	$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -57,7 +66,7 @@ build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 
 build/obj/$1/src/kernel_%.o: src/kernel.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+	$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 $2/libmse.a: $$($1.library)
 	@mkdir -p $$(@D)
@@ -89,7 +98,8 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 # ---- building and running
 
-.PHONY: all deps run debug test test-unit test-http test-sanitize lint install clean help
+.PHONY: all deps run debug test test-unit test-http test-install test-sanitize lint lint-openapi \
+    install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -103,7 +113,7 @@ run: build/mse-server ## build, and serve on 127.0.0.1:8080
 
 # ---- testing
 
-test: test-unit test-http ## run every test that needs no container engine
+test: test-unit test-http test-install ## run every test that needs no container engine
 
 test-unit: $(release.unit) ## run the unit tests
 	tests/run $(release.unit)
@@ -111,9 +121,39 @@ test-unit: $(release.unit) ## run the unit tests
 test-http: build/mse-server $(release.http) ## run the HTTP tests against the server
 	MSE_SERVER=build/mse-server tests/run $(release.http)
 
+test-install: all ## install to a temporary folder, use what is there, and uninstall it
+	CC="$(CC)" tests/install/run
+
+# Sanitizers of gcc 12 fail at random where the kernel randomizes more than 28 bits of an address (vm.mmap_rnd_bits).
+fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
 test-sanitize: $(foreach v,asan tsan,build/$v/mse-server $($v.unit) $($v.http)) ## run all tests under ASan+UBSan and TSan
-	MSE_SERVER=build/asan/mse-server tests/run $(asan.unit) $(asan.http)
-	MSE_SERVER=build/tsan/mse-server tests/run $(tsan.unit) $(tsan.http)
+	MSE_SERVER=build/asan/mse-server $(fixed_addresses) tests/run $(asan.unit) $(asan.http)
+	MSE_SERVER=build/tsan/mse-server $(fixed_addresses) tests/run $(tsan.unit) $(tsan.http)
+
+lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
+	CFLAGS="$(filter-out -M%,$(BASE))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
+
+lint-openapi: ## lint openapi.yaml (needs npx)
+	tools/lint-openapi
+
+# ---- shipping
+
+INTO := $(DESTDIR)$(PREFIX)
+
+install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
+	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig share/man/man1)
+	install -m 755 build/mse-server $(INTO)/bin
+	install -m 644 include/mse.h $(INTO)/include
+	install -m 644 build/libmse.a $(INTO)/lib
+	install -m 644 build/libmse.so $(INTO)/lib/$(SONAME)
+	ln -sf $(SONAME) $(INTO)/lib/libmse.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/mse.pc.in >$(INTO)/lib/pkgconfig/mse.pc
+	install -m 644 docs/mse-server.1 $(INTO)/share/man/man1
+
+uninstall: ## remove what install has put there
+	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 \
+	    $(addprefix lib/,libmse.a libmse.so $(SONAME) pkgconfig/mse.pc))
 
 clean: ## remove build/
 	rm -rf build
