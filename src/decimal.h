@@ -19,8 +19,15 @@ enum decimal_status {
  * unchanged unless DONE. */
 enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value);
 
-/* The longest text that decimal_print writes: -1.2345678901234567e-300 */
-#define DECIMAL_PRINT_MAX 24
+/* Reads a run of array elements, each with the comma that follows it: (ws number ws ',')*, ws being JSON's white space.
+ * Stops before the first element that is not a number by decimal_parse's rules followed by white space and a comma, all
+ * before limit, or that is beyond the largest double, and after room of them. Reads no byte at or past limit. Returns
+ * how many values are stored; *end is set to the byte after the last comma taken, text if none was. */
+size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room);
+
+/* Bytes of room that decimal_write and decimal_print need at out, all of which they may write to. The longest text has
+ * 25: -0.0000012345678901234567 */
+#define DECIMAL_PRINT_MAX 32
 
 /* A finite value as decimal digits: negative ? - : + digits * 10^exponent, with 0 <= digits < 10^17. */
 struct decimal {
@@ -29,13 +36,12 @@ struct decimal {
     int negative;
 };
 
-/* The shortest digits that read back as value, and of those the closest to it (ties to an even last digit); no trailing
- * zeros in digits, except for zero itself, which is 0 * 10^0. value must be finite. */
+/* The shortest digits that read back as value, and of those the closest to it (ties to an even last digit). The digits
+ * may be followed by zeros, which count for nothing; zero is 0 * 10^0. value must be finite. */
 struct decimal decimal_shortest(double value);
 
 /* Writes a decimal as ECMAScript's Number::toString lays it out (RFC 8785): 0.034682, 1e-7, 5e-324, 1e+21, and 0 for
- * either zero. Returns the number of bytes written, at most DECIMAL_PRINT_MAX; writes no NUL, but may use all
- * DECIMAL_PRINT_MAX bytes of out as room to work in. */
+ * either zero. Returns the length of the text; writes no NUL. */
 size_t decimal_write(struct decimal decimal, char *out);
 
 /* decimal_write(decimal_shortest(value), out), in one go. */

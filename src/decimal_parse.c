@@ -36,7 +36,7 @@ enum decimal_status decimal_parse(const char *text, const char *limit, const cha
     }
     *end = p;
     if (p == limit) return DECIMAL_MORE;
-    char copy[4096 + 1];
+    char copy[16384];
     if ((size_t)(p - text) >= sizeof copy) return DECIMAL_RANGE;
     memcpy(copy, text, (size_t)(p - text));
     copy[p - text] = '\0';
@@ -47,4 +47,26 @@ enum decimal_status decimal_parse(const char *text, const char *limit, const cha
 missing:
     *end = p;
     return p == limit ? DECIMAL_MORE : DECIMAL_BAD;
+}
+
+static const char *skip_white(const char *p, const char *limit)
+{
+    while (p < limit && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
+    return p;
+}
+
+size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+{
+    size_t count = 0;
+    *end = text;
+    while (count < room) {
+        const char *after;
+        double value;
+        if (decimal_parse(skip_white(*end, limit), limit, &after, &value) != DECIMAL_DONE) break;
+        after = skip_white(after, limit);
+        if (after == limit || *after != ',') break;
+        values[count++] = value;
+        *end = after + 1;
+    }
+    return count;
 }

@@ -1,4 +1,5 @@
-/* decimal_print.c - double -> shortest text that reads back as the same double. Knows nothing of arrays or documents. */
+/* decimal_print.c - double -> shortest text that reads back as the same double. Knows nothing of arrays or documents.
+ */
 #include "decimal.h"
 
 #include <math.h>
