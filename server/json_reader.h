@@ -8,21 +8,27 @@
  *
  * Faults are of three kinds. Text that is not JSON ends the reading: all further text is ignored. JSON that holds what
  * cannot be represented (JSON_READER_FIRST_CONTENT and later) is read on to its end for its grammar, storing nothing
- * more, since a text that is not JSON outweighs it. So does a budget that is spent. The first fault of a kind counts. */
+ * more, since a text that is not JSON outweighs it. So does a budget that is spent. The first fault of a kind counts.
+ * With a fault of any kind all tensors are freed at once.
+ *
+ * Two members of an object have the same name if their names are equal once their escapes are read. After
+ * JSON_READER_LARGE for too many or too long names, duplicates are no longer told. */
 #ifndef JSON_READER_H
 #define JSON_READER_H
 
+#include "json_path.h"
+#include "json_text.h"
 #include "tensor.h"
 
 #include <stdint.h>
 
-#define JSON_READER_DEPTH_MAX   33   /* containers open at once: one object and TENSOR_RANK_MAX arrays */
-#define JSON_READER_TENSORS_MAX 8    /* tensors in a document */
-#define JSON_READER_OUTLINE_MAX 4096 /* bytes of outline, its NUL included */
-#define JSON_READER_NUMBER_MAX  4096 /* bytes of one number's text */
-#define JSON_READER_NAMES_MAX   2048 /* bytes of member names, decoded, of all open objects */
-#define JSON_READER_MEMBERS_MAX 64   /* members of all open objects */
-#define JSON_READER_POINTER_MAX 256  /* bytes of a JSON Pointer, its NUL included; a longer one is left out */
+#define JSON_READER_DEPTH_MAX   JSON_PATH_DEPTH_MAX /* containers open at once: one object and TENSOR_RANK_MAX arrays */
+#define JSON_READER_TENSORS_MAX 8                   /* tensors in a document */
+#define JSON_READER_OUTLINE_MAX 4096                /* bytes of outline, its NUL included */
+#define JSON_READER_NUMBER_MAX  4096                /* bytes of one number's text */
+#define JSON_READER_NAMES_MAX   JSON_PATH_NAMES_MAX /* bytes of member names, decoded, of all open objects */
+#define JSON_READER_MEMBERS_MAX JSON_PATH_MEMBERS_MAX /* members of all open objects */
+#define JSON_READER_POINTER_MAX 256 /* bytes of a JSON Pointer, its NUL included; a longer one is left out */
 
 enum json_reader_status {
     JSON_READER_MORE, /* the beginning of a document */
@@ -52,10 +58,12 @@ enum json_reader_fault {
 
 struct json_reader_error {
     enum json_reader_fault fault;
-    uint64_t offset;                       /* in the text, from 0; for JSON, of the byte that first could not follow */
-    const char *expected;                  /* static, for SYNTAX: "a value", "',' or ']'", ... */
-    int found;                             /* SYNTAX, ENCODING: the byte at offset */
-    size_t expected_length, found_length;  /* RAGGED; found_length SIZE_MAX: a number stood for an array or v.v. */
+    uint64_t offset;      /* in the text, from 0: for JSON of the byte that first could not follow, for content of the
+                             number, string, literal or bracket that showed it */
+    const char *expected; /* static, for SYNTAX: "a value", "',' or ']'", ...; else NULL */
+    int found;            /* SYNTAX, ENCODING, SURROGATE: the byte at offset; else -1 */
+    size_t expected_length, found_length;  /* RAGGED: elements. found_length SIZE_MAX: a number stood for an array of
+                                              expected_length, or, if that is 0, an array for a number */
     char pointer[JSON_READER_POINTER_MAX]; /* RFC 6901, of the value at fault; empty where there is none to name */
 };
 
@@ -65,7 +73,26 @@ struct json_reader {
     struct tensor tensors[JSON_READER_TENSORS_MAX];
     size_t outline_length;
     char outline[JSON_READER_OUTLINE_MAX]; /* NUL-terminated after json_reader_finish */
-    /* private: to be completed by json_reader.c's author */
+
+    /* private */
+    struct tensor_budget *budget;
+    const char *chunk;     /* the one being fed */
+    uint64_t chunk_offset; /* of chunk in the text */
+    uint64_t token;        /* offset of the token at hand */
+
+    int state; /* what may come next, an enum of json_reader.c */
+    struct json_text_string string;
+    enum json_text_number number;
+    const char *literal;  /* the one being read */
+    size_t literal_taken; /* bytes of it */
+
+    struct json_path path;
+    size_t pending; /* innermost frames of path that are arrays just opened: lifted if a number follows */
+    bool in_tensor; /* the last one is being filled */
+    size_t lifted;  /* then path.frames[lifted] is its outermost array */
+
+    size_t number_length;                         /* JSON_READER_NUMBER_MAX + 1: longer */
+    char number_text[JSON_READER_NUMBER_MAX + 1]; /* of a number that a chunk's end has cut */
 };
 
 /* The caller owns the reader and frees it with json_reader_free; tensors are charged to budget. */

@@ -1,4 +1,5 @@
-/* tensor.h - a growing array of doubles with a shape, charged to a budget that all requests share. Knows nothing of JSON. */
+/* tensor.h - a growing array of doubles with a shape, charged to a budget that all requests share. Knows nothing of
+ * JSON. */
 #ifndef TENSOR_H
 #define TENSOR_H
 
@@ -28,9 +29,9 @@ struct tensor {
 /* An empty tensor of rank 0; allocates nothing. */
 void tensor_init(struct tensor *tensor, struct tensor_budget *budget);
 
-/* Makes room for at least one more element at values[length]. The budget is charged before memory is allocated; on false
- * (the budget or the memory is spent) nothing has changed. Capacity exceeds length by a small fraction of it, and moves
- * no data where the system can remap pages. */
+/* Makes room for at least one more element at values[length]. The budget is charged before memory is allocated; on
+ * false (the budget or the memory is spent) nothing has changed. Capacity exceeds length by a small fraction of it, and
+ * moves no data where the system can remap pages. */
 bool tensor_grow(struct tensor *tensor);
 
 /* Gives the unused capacity back. */
