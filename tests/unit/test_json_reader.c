@@ -257,7 +257,7 @@ static void elements_that_are_no_numbers_are_named(void **state)
         ROW("{\"targets\":[[1,2],\"x\"]}", "NOT_A_NUMBER@18 /targets/1"),
         ROW("{\"a/b~c\":{\"\":[{\"d\":[1,null]}]}}", "NOT_A_NUMBER@22 /a~1b~0c//0/d/1"),
         ROW("{\"a\":0,\"b\":{\"c\":0,\"d\":0},\"e\":[1,null]}", "NOT_A_NUMBER@32 /e/1"),
-        ROW("{\"\\u00e9\":[1,2,3,4,5,6,7,8,9,10,11,12,null]}", "NOT_A_NUMBER@39 /\xc3\xa9/12"),
+        ROW("{\"\\u00e9\":[1,2,3,4,5,6,7,8,9,10,11,12,null]}", "NOT_A_NUMBER@38 /\xc3\xa9/12"),
         ROW("[[[1,2],[3,4]],[[5,6],[7,null]]]", "NOT_A_NUMBER@25 /1/1/1"),
     };
     READ_ROWS(rows);
@@ -468,6 +468,7 @@ static void names_of_2048_bytes_are_told_apart_and_more_are_too_long(void **stat
         const char *line = reading(text, 2049 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
         assert_string_equal(line, "NOT_A_NUMBER@2065 /a/1");
     }
+    text[2 + 2047] = 'x';
     memcpy(text + 2 + 2048, end, strlen(end));
     for (size_t cut = 0; cut < 3; cut++) {
         const char *line = reading(text, 2050 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
