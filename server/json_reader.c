@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+_Static_assert(DECIMAL_RUN_NUMBER_MAX == JSON_READER_NUMBER_MAX, "a long number is told wherever it is cut");
 _Static_assert(JSON_READER_TENSORS_MAX <= 10, "a tensor's index is written with one digit");
 
 enum state {
@@ -371,25 +372,23 @@ static const char *skip_space(const char *p, const char *limit)
     return p;
 }
 
-/* Takes elements of a tensor's innermost array for as long as they come one after the other, and leaves what else
- * comes, a number that is cut or unusual included, to the automaton: what this does in one loop is what that would do.
- */
+/* Takes elements of a tensor's innermost array and their commas for as long as they come one after the other, and
+ * leaves what else comes, the last element and a number that is cut or unusual included, to the automaton. */
 static const char *read_run(struct json_reader *r, const char *p, const char *limit)
 {
     struct tensor *tensor = &r->tensors[r->tensor_count - 1];
     struct json_path_frame *frame = &r->path.frames[r->path.depth - 1];
-    const char *end;
-    r->state = VALUE;
-    while (p < limit && begins_number(*p)) {
+    size_t room;
+    size_t taken;
+    do {
         if (tensor->length == tensor->capacity && !tensor_grow(tensor)) break;
-        if (decimal_parse(p, limit, &end, &tensor->values[tensor->length]) != DECIMAL_DONE) break;
-        if (end - p > JSON_READER_NUMBER_MAX) break;
-        tensor->length++;
-        p = skip_space(end, limit);
-        if (p == limit || *p != ',') return end_value(r, p);
-        frame->index++;
-        p = skip_space(p + 1, limit);
-    }
+        room = tensor->capacity - tensor->length;
+        taken = decimal_parse_run(p, limit, &p, tensor->values + tensor->length, room);
+        tensor->length += taken;
+        frame->index += taken;
+    } while (taken == room);
+    r->state = VALUE;
+    p = skip_space(p, limit);
     if (p == limit || !begins_number(*p)) return p;
     r->token = offset_of(r, p);
     return read_number(r, p, limit);

@@ -19,10 +19,14 @@ enum decimal_status {
  * unchanged unless DONE. */
 enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value);
 
+/* Bytes of the longest number that decimal_parse_run takes. */
+#define DECIMAL_RUN_NUMBER_MAX 4096
+
 /* Reads a run of array elements, each with the comma that follows it: (ws number ws ',')*, ws being JSON's white space.
  * Stops before the first element that is not a number by decimal_parse's rules followed by white space and a comma, all
- * before limit, or that is beyond the largest double, and after room of them. Reads no byte at or past limit. Returns
- * how many values are stored; *end is set to the byte after the last comma taken, text if none was. */
+ * before limit, or that is beyond the largest double or longer than DECIMAL_RUN_NUMBER_MAX, and after room of them.
+ * Reads no byte at or past limit. Returns how many values are stored; *end is set to the byte after the last comma
+ * taken, text if none was. */
 size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room);
 
 /* Bytes of room that decimal_write and decimal_print need at out, all of which they may write to. The longest text has

@@ -62,7 +62,9 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
     while (count < room) {
         const char *after;
         double value;
-        if (decimal_parse(skip_white(*end, limit), limit, &after, &value) != DECIMAL_DONE) break;
+        const char *number = skip_white(*end, limit);
+        if (decimal_parse(number, limit, &after, &value) != DECIMAL_DONE) break;
+        if (after - number > DECIMAL_RUN_NUMBER_MAX) break;
         after = skip_white(after, limit);
         if (after == limit || *after != ',') break;
         values[count++] = value;

@@ -498,10 +498,10 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         for (int digits = 4095; digits <= 4098; digits++) {
             int number = digits - (int)strlen(ends[i]);
-            int n = sprintf(text, "[[2,0.%0*d%s]]", number - 2, 1, ends[i]);
+            int n = sprintf(text, "[[2,0.%0*d%s,3]]", number - 2, 1, ends[i]);
             for (size_t cut = 0; cut < 3; cut++) {
                 const char *line = reading(text, (size_t)n, cut == 0 ? 0 : cut == 1 ? 2000 : SIZE_MAX, SIZE_MAX);
-                assert_string_equal(line, digits <= 4096 ? "[0] 1x2 2 0" : "LONG_NUMBER@4 /0/1");
+                assert_string_equal(line, digits <= 4096 ? "[0] 1x3 2 0 3" : "LONG_NUMBER@4 /0/1");
             }
         }
         text[3000] = '!';
