@@ -1,0 +1,264 @@
+/* families.c - ordinary and adversarial inputs. */
+#include "families.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* splitmix64, Steele, Lea and Flood 2014 */
+uint64_t random_bits(struct random *random)
+{
+    uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint64_t random_below(struct random *random, uint64_t bound)
+{
+    return random_bits(random) % bound;
+}
+
+double random_double(struct random *random, int lowest, int highest)
+{
+    uint64_t bits = random_bits(random);
+    double mantissa = (double)(bits >> 12 | UINT64_C(1) << 52);
+    int exponent = lowest + (int)random_below(random, (uint64_t)(highest - lowest + 1)) - 52;
+    return ldexp((bits & 1) != 0 ? -mantissa : mantissa, exponent);
+}
+
+double random_finite(struct random *random)
+{
+    double value;
+    do {
+        uint64_t bits = random_bits(random);
+        memcpy(&value, &bits, sizeof value);
+    } while (!isfinite(value));
+    return value;
+}
+
+static double random_unit(struct random *random)
+{
+    return (double)(random_bits(random) >> 11) * 0x1p-53;
+}
+
+/* ---- predictions and targets */
+
+static void fill_ordinary(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = 4 * random_unit(random) - 2;
+        targets[i] = predictions[i] + random_unit(random) - 0.5;
+    }
+}
+
+static void fill_integers(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)random_below(random, 2000) - 1000;
+        targets[i] = (double)random_below(random, 2000) - 1000;
+    }
+}
+
+/* Differences of 53 significant bits and more, which are themselves often a tie. */
+static void fill_ties(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)(random_bits(random) >> 11) * 0x1p-52;
+        targets[i] = (double)random_below(random, 4) * 0x1p-54;
+    }
+}
+
+/* Differences that are n or 3 or 5 times a midpoint between two doubles, or next to it: the quotient is a tie. */
+static void fill_quotient_ties(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t factor = random_below(random, 3) != 0 && n < 512 ? n : 3 + 2 * random_below(random, 2);
+        uint64_t product = (random_bits(random) >> 11 | UINT64_C(1) << 52 | 1) * factor; /* odd times factor */
+        uint64_t low = product & 0xfff;
+        predictions[i] = (double)(product - low);
+        targets[i] = -(double)low;
+        if (random_below(random, 4) == 0) targets[i] += random_double(random, -60, -40);
+    }
+}
+
+/* One square of 54 or 55 bits, the rest small powers of two: the loss is a tie or next to one. */
+static void fill_near_ties(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = i == 0 ? 0x1p27 + (double)(2 * random_below(random, 1 << 20) + 1) : 0;
+        targets[i] = i == 0 || random_below(random, 4) != 0 ? 0 : ldexp(1, -(int)random_below(random, 500));
+    }
+}
+
+static void fill_cancelling(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_double(random, -30, 30);
+        targets[i] = predictions[i];
+        for (uint64_t k = random_below(random, 4); k > 0; k--) targets[i] = nextafter(targets[i], INFINITY);
+    }
+}
+
+static void fill_subnormal(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)random_below(random, UINT64_C(1) << (1 + random_below(random, 54))) * DBL_TRUE_MIN;
+        targets[i] = -(double)random_below(random, 10) * DBL_TRUE_MIN;
+    }
+}
+
+/* Squares that straddle the smallest normal and the smallest subnormal double. */
+static void fill_squares_subnormal(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_double(random, -545, -500);
+        targets[i] = random_double(random, -545, -500);
+    }
+}
+
+static void fill_huge(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_double(random, 1000, 1023);
+        targets[i] = random_double(random, 1000, 1023);
+    }
+}
+
+static void fill_tiny(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_double(random, -1022, -1000);
+        targets[i] = random_double(random, -1022, -1000);
+    }
+}
+
+/* The sum of the squares overflows, their mean mostly does not. */
+static void fill_overflowing_sum(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = 0x1.6p511 + random_double(random, 500, 509);
+        targets[i] = random_double(random, 480, 505);
+    }
+}
+
+/* The difference itself overflows. */
+static void fill_overflowing_difference(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = fabs(random_double(random, 1023, 1023));
+        targets[i] = -fabs(random_double(random, 1020, 1023));
+    }
+}
+
+static void fill_far_apart(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = ldexp((double)random_below(random, 100), (int)random_below(random, 30));
+        targets[i] = random_double(random, -300, -40);
+    }
+}
+
+static void fill_binades(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_finite(random);
+        targets[i] = random_finite(random);
+    }
+}
+
+/* As binades, with squares and their sum in range. */
+static void fill_half_binades(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_double(random, -1022, 490);
+        targets[i] = random_double(random, -1022, 490);
+    }
+}
+
+static void fill_equal(struct random *random, double *predictions, double *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = random_below(random, 4) == 0 ? -0.0 : random_finite(random);
+        targets[i] = predictions[i] == 0 ? 0.0 : predictions[i];
+    }
+    if (random_below(random, 2) == 0) targets[n / 2] = nextafter(targets[n / 2], 0);
+}
+
+const struct family families[] = {
+    {"ordinary", fill_ordinary},
+    {"integers", fill_integers},
+    {"ties", fill_ties},
+    {"ties of a quotient", fill_quotient_ties},
+    {"near ties", fill_near_ties},
+    {"cancelling", fill_cancelling},
+    {"subnormal", fill_subnormal},
+    {"squares subnormal", fill_squares_subnormal},
+    {"huge", fill_huge},
+    {"tiny", fill_tiny},
+    {"overflowing sum", fill_overflowing_sum},
+    {"overflowing difference", fill_overflowing_difference},
+    {"far apart", fill_far_apart},
+    {"all binades", fill_binades},
+    {"half the binades", fill_half_binades},
+    {"equal", fill_equal},
+};
+const size_t families_count = sizeof families / sizeof *families;
+
+/* ---- weights */
+
+static void fill_ones(struct random *random, double *weights, size_t n)
+{
+    (void)random;
+    for (size_t i = 0; i < n; i++) weights[i] = 1;
+}
+
+static void fill_units(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = 1 - random_unit(random);
+}
+
+static void fill_zeros_and_counts(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        weights[i] = i > 0 && random_below(random, 2) == 0 ? -0.0 : (double)(1 + random_below(random, 4));
+}
+
+static void fill_powers(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = ldexp(1, (int)random_below(random, 60) - 30);
+}
+
+/* 1e-40 to 1e40 */
+static void fill_wide(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = fabs(random_double(random, -133, 133));
+}
+
+static void fill_any(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = i > 0 && random_below(random, 8) == 0 ? 0 : fabs(random_finite(random));
+}
+
+static void fill_smallest(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = (double)(1 + random_below(random, 3)) * DBL_TRUE_MIN;
+}
+
+static void fill_largest(struct random *random, double *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) weights[i] = random_below(random, 2) == 0 ? DBL_MAX : 0x1p1023;
+}
+
+const struct weight_family weight_families[] = {
+    {"none", NULL},
+    {"ones", fill_ones},
+    {"units", fill_units},
+    {"zeros and counts", fill_zeros_and_counts},
+    {"powers of two", fill_powers},
+    {"1e-40 to 1e40", fill_wide},
+    {"all binades", fill_any},
+    {"smallest", fill_smallest},
+    {"largest", fill_largest},
+};
+const size_t weight_families_count = sizeof weight_families / sizeof *weight_families;
