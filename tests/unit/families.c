@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* splitmix64, Steele, Lea and Flood 2014 */
-uint64_t random_bits(struct random *random)
+uint64_t families_bits(struct families_random *random)
 {
     uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -14,37 +14,37 @@ uint64_t random_bits(struct random *random)
     return z ^ z >> 31;
 }
 
-uint64_t random_below(struct random *random, uint64_t bound)
+uint64_t families_below(struct families_random *random, uint64_t bound)
 {
-    return random_bits(random) % bound;
+    return families_bits(random) % bound;
 }
 
-double random_double(struct random *random, int lowest, int highest)
+double families_double(struct families_random *random, int lowest, int highest)
 {
-    uint64_t bits = random_bits(random);
+    uint64_t bits = families_bits(random);
     double mantissa = (double)(bits >> 12 | UINT64_C(1) << 52);
-    int exponent = lowest + (int)random_below(random, (uint64_t)(highest - lowest + 1)) - 52;
+    int exponent = lowest + (int)families_below(random, (uint64_t)(highest - lowest + 1)) - 52;
     return ldexp((bits & 1) != 0 ? -mantissa : mantissa, exponent);
 }
 
-double random_finite(struct random *random)
+double families_finite(struct families_random *random)
 {
     double value;
     do {
-        uint64_t bits = random_bits(random);
+        uint64_t bits = families_bits(random);
         memcpy(&value, &bits, sizeof value);
     } while (!isfinite(value));
     return value;
 }
 
-static double random_unit(struct random *random)
+static double random_unit(struct families_random *random)
 {
-    return (double)(random_bits(random) >> 11) * 0x1p-53;
+    return (double)(families_bits(random) >> 11) * 0x1p-53;
 }
 
 /* ---- predictions and targets */
 
-static void fill_ordinary(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_ordinary(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = 4 * random_unit(random) - 2;
@@ -52,137 +52,137 @@ static void fill_ordinary(struct random *random, double *predictions, double *ta
     }
 }
 
-static void fill_integers(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_integers(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)random_below(random, 2000) - 1000;
-        targets[i] = (double)random_below(random, 2000) - 1000;
+        predictions[i] = (double)families_below(random, 2000) - 1000;
+        targets[i] = (double)families_below(random, 2000) - 1000;
     }
 }
 
 /* Differences of 53 significant bits and more, which are themselves often a tie. */
-static void fill_ties(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_ties(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)(random_bits(random) >> 11) * 0x1p-52;
-        targets[i] = (double)random_below(random, 4) * 0x1p-54;
+        predictions[i] = (double)(families_bits(random) >> 11) * 0x1p-52;
+        targets[i] = (double)families_below(random, 4) * 0x1p-54;
     }
 }
 
 /* Differences that are n or 3 or 5 times a midpoint between two doubles, or next to it: the quotient is a tie. */
-static void fill_quotient_ties(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_quotient_ties(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t factor = random_below(random, 3) != 0 && n < 512 ? n : 3 + 2 * random_below(random, 2);
-        uint64_t product = (random_bits(random) >> 11 | UINT64_C(1) << 52 | 1) * factor; /* odd times factor */
+        uint64_t factor = families_below(random, 3) != 0 && n < 512 ? n : 3 + 2 * families_below(random, 2);
+        uint64_t product = (families_bits(random) >> 11 | UINT64_C(1) << 52 | 1) * factor; /* odd times factor */
         uint64_t low = product & 0xfff;
         predictions[i] = (double)(product - low);
         targets[i] = -(double)low;
-        if (random_below(random, 4) == 0) targets[i] += random_double(random, -60, -40);
+        if (families_below(random, 4) == 0) targets[i] += families_double(random, -60, -40);
     }
 }
 
 /* One square of 54 or 55 bits, the rest small powers of two: the loss is a tie or next to one. */
-static void fill_near_ties(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_near_ties(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = i == 0 ? 0x1p27 + (double)(2 * random_below(random, 1 << 20) + 1) : 0;
-        targets[i] = i == 0 || random_below(random, 4) != 0 ? 0 : ldexp(1, -(int)random_below(random, 500));
+        predictions[i] = i == 0 ? 0x1p27 + (double)(2 * families_below(random, 1 << 20) + 1) : 0;
+        targets[i] = i == 0 || families_below(random, 4) != 0 ? 0 : ldexp(1, -(int)families_below(random, 500));
     }
 }
 
-static void fill_cancelling(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_cancelling(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_double(random, -30, 30);
+        predictions[i] = families_double(random, -30, 30);
         targets[i] = predictions[i];
-        for (uint64_t k = random_below(random, 4); k > 0; k--) targets[i] = nextafter(targets[i], INFINITY);
+        for (uint64_t k = families_below(random, 4); k > 0; k--) targets[i] = nextafter(targets[i], INFINITY);
     }
 }
 
-static void fill_subnormal(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_subnormal(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)random_below(random, UINT64_C(1) << (1 + random_below(random, 54))) * DBL_TRUE_MIN;
-        targets[i] = -(double)random_below(random, 10) * DBL_TRUE_MIN;
+        predictions[i] = (double)families_below(random, UINT64_C(1) << (1 + families_below(random, 54))) * DBL_TRUE_MIN;
+        targets[i] = -(double)families_below(random, 10) * DBL_TRUE_MIN;
     }
 }
 
 /* Squares that straddle the smallest normal and the smallest subnormal double. */
-static void fill_squares_subnormal(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_squares_subnormal(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_double(random, -545, -500);
-        targets[i] = random_double(random, -545, -500);
+        predictions[i] = families_double(random, -545, -500);
+        targets[i] = families_double(random, -545, -500);
     }
 }
 
-static void fill_huge(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_huge(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_double(random, 1000, 1023);
-        targets[i] = random_double(random, 1000, 1023);
+        predictions[i] = families_double(random, 1000, 1023);
+        targets[i] = families_double(random, 1000, 1023);
     }
 }
 
-static void fill_tiny(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_tiny(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_double(random, -1022, -1000);
-        targets[i] = random_double(random, -1022, -1000);
+        predictions[i] = families_double(random, -1022, -1000);
+        targets[i] = families_double(random, -1022, -1000);
     }
 }
 
 /* The sum of the squares overflows, their mean mostly does not. */
-static void fill_overflowing_sum(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_overflowing_sum(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = 0x1.6p511 + random_double(random, 500, 509);
-        targets[i] = random_double(random, 480, 505);
+        predictions[i] = 0x1.6p511 + families_double(random, 500, 509);
+        targets[i] = families_double(random, 480, 505);
     }
 }
 
 /* The difference itself overflows. */
-static void fill_overflowing_difference(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_overflowing_difference(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = fabs(random_double(random, 1023, 1023));
-        targets[i] = -fabs(random_double(random, 1020, 1023));
+        predictions[i] = fabs(families_double(random, 1023, 1023));
+        targets[i] = -fabs(families_double(random, 1020, 1023));
     }
 }
 
-static void fill_far_apart(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_far_apart(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = ldexp((double)random_below(random, 100), (int)random_below(random, 30));
-        targets[i] = random_double(random, -300, -40);
+        predictions[i] = ldexp((double)families_below(random, 100), (int)families_below(random, 30));
+        targets[i] = families_double(random, -300, -40);
     }
 }
 
-static void fill_binades(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_binades(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_finite(random);
-        targets[i] = random_finite(random);
+        predictions[i] = families_finite(random);
+        targets[i] = families_finite(random);
     }
 }
 
 /* As binades, with squares and their sum in range. */
-static void fill_half_binades(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_half_binades(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_double(random, -1022, 490);
-        targets[i] = random_double(random, -1022, 490);
+        predictions[i] = families_double(random, -1022, 490);
+        targets[i] = families_double(random, -1022, 490);
     }
 }
 
-static void fill_equal(struct random *random, double *predictions, double *targets, size_t n)
+static void fill_equal(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = random_below(random, 4) == 0 ? -0.0 : random_finite(random);
+        predictions[i] = families_below(random, 4) == 0 ? -0.0 : families_finite(random);
         targets[i] = predictions[i] == 0 ? 0.0 : predictions[i];
     }
-    if (random_below(random, 2) == 0) targets[n / 2] = nextafter(targets[n / 2], 0);
+    if (families_below(random, 2) == 0) targets[n / 2] = nextafter(targets[n / 2], 0);
 }
 
 const struct family families[] = {
@@ -207,47 +207,48 @@ const size_t families_count = sizeof families / sizeof *families;
 
 /* ---- weights */
 
-static void fill_ones(struct random *random, double *weights, size_t n)
+static void fill_ones(struct families_random *random, double *weights, size_t n)
 {
     (void)random;
     for (size_t i = 0; i < n; i++) weights[i] = 1;
 }
 
-static void fill_units(struct random *random, double *weights, size_t n)
+static void fill_units(struct families_random *random, double *weights, size_t n)
 {
     for (size_t i = 0; i < n; i++) weights[i] = 1 - random_unit(random);
 }
 
-static void fill_zeros_and_counts(struct random *random, double *weights, size_t n)
+static void fill_zeros_and_counts(struct families_random *random, double *weights, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        weights[i] = i > 0 && random_below(random, 2) == 0 ? -0.0 : (double)(1 + random_below(random, 4));
+        weights[i] = i > 0 && families_below(random, 2) == 0 ? -0.0 : (double)(1 + families_below(random, 4));
 }
 
-static void fill_powers(struct random *random, double *weights, size_t n)
+static void fill_powers(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = ldexp(1, (int)random_below(random, 60) - 30);
+    for (size_t i = 0; i < n; i++) weights[i] = ldexp(1, (int)families_below(random, 60) - 30);
 }
 
 /* 1e-40 to 1e40 */
-static void fill_wide(struct random *random, double *weights, size_t n)
+static void fill_wide(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = fabs(random_double(random, -133, 133));
+    for (size_t i = 0; i < n; i++) weights[i] = fabs(families_double(random, -133, 133));
 }
 
-static void fill_any(struct random *random, double *weights, size_t n)
+static void fill_any(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = i > 0 && random_below(random, 8) == 0 ? 0 : fabs(random_finite(random));
+    for (size_t i = 0; i < n; i++)
+        weights[i] = i > 0 && families_below(random, 8) == 0 ? 0 : fabs(families_finite(random));
 }
 
-static void fill_smallest(struct random *random, double *weights, size_t n)
+static void fill_smallest(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = (double)(1 + random_below(random, 3)) * DBL_TRUE_MIN;
+    for (size_t i = 0; i < n; i++) weights[i] = (double)(1 + families_below(random, 3)) * DBL_TRUE_MIN;
 }
 
-static void fill_largest(struct random *random, double *weights, size_t n)
+static void fill_largest(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = random_below(random, 2) == 0 ? DBL_MAX : 0x1p1023;
+    for (size_t i = 0; i < n; i++) weights[i] = families_below(random, 2) == 0 ? DBL_MAX : 0x1p1023;
 }
 
 const struct weight_family weight_families[] = {

@@ -6,24 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct random {
+struct families_random {
     uint64_t state;
 };
 
-uint64_t random_bits(struct random *random);
+uint64_t families_bits(struct families_random *random);
 
 /* From 0 to bound - 1. */
-uint64_t random_below(struct random *random, uint64_t bound);
+uint64_t families_below(struct families_random *random, uint64_t bound);
 
 /* Random sign, mantissa, and exponent from 2^lowest to 2^highest. */
-double random_double(struct random *random, int lowest, int highest);
+double families_double(struct families_random *random, int lowest, int highest);
 
 /* Any finite double, by its bits. */
-double random_finite(struct random *random);
+double families_finite(struct families_random *random);
 
 struct family {
     const char *name;
-    void (*fill)(struct random *random, double *predictions, double *targets, size_t n);
+    void (*fill)(struct families_random *random, double *predictions, double *targets, size_t n);
 };
 
 extern const struct family families[];
@@ -31,7 +31,7 @@ extern const size_t families_count;
 
 struct weight_family {
     const char *name;
-    void (*fill)(struct random *random, double *weights, size_t n); /* NULL: no weights at all */
+    void (*fill)(struct families_random *random, double *weights, size_t n); /* NULL: no weights at all */
 };
 
 /* Not all weights of a family are 0. */

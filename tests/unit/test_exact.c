@@ -77,7 +77,7 @@ static void add_difference(mpz_t total, double a, double b, double w)
 static void sums_lose_no_bit(void **state)
 {
     (void)state;
-    struct random random = {1};
+    struct families_random random = {1};
     for (int round = 0; round < 300; round++) {
         struct mse_sum sum;
         mpz_t expected;
@@ -85,8 +85,8 @@ static void sums_lose_no_bit(void **state)
         exact_clear(&sum);
         for (int i = 0; i < 40; i++) {
             int wide = round % 3 == 0 ? 1020 : round % 3 == 1 ? 80 : 4;
-            double a = random_double(&random, -wide, wide), b = random_double(&random, -wide, wide);
-            double w = fabs(random_double(&random, -wide, wide));
+            double a = families_double(&random, -wide, wide), b = families_double(&random, -wide, wide);
+            double w = fabs(families_double(&random, -wide, wide));
             if (i % 5 == 0) b = -a;
             if (i % 7 == 0) w = DBL_TRUE_MIN;
             exact_add_square(&sum, a, b, w);
@@ -149,15 +149,15 @@ static void a_carry_runs_through_every_digit(void **state)
 static void merging_is_adding(void **state)
 {
     (void)state;
-    struct random random = {2};
+    struct families_random random = {2};
     for (int round = 0; round < 200; round++) {
         struct mse_sum whole, part[3];
         exact_clear(&whole);
         for (int k = 0; k < 3; k++) exact_clear(&part[k]);
         for (int i = 0; i < 30; i++) {
-            double a = random_finite(&random), b = random_finite(&random), w = fabs(random_finite(&random));
+            double a = families_finite(&random), b = families_finite(&random), w = fabs(families_finite(&random));
             exact_add_square(&whole, a, b, w);
-            exact_add_square(&part[random_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
+            exact_add_square(&part[families_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
         }
         exact_merge(&part[2], &part[0]);
         exact_merge(&part[2], &part[1]);
@@ -183,17 +183,17 @@ static void assert_quotient(const struct mse_sum *numerator, const struct mse_su
 static void quotients_are_the_nearest(void **state)
 {
     (void)state;
-    struct random random = {3};
+    struct families_random random = {3};
     for (int round = 0; round < 20000; round++) {
         struct mse_sum numerator, denominator;
         exact_clear(&numerator);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
-        for (uint64_t i = 0; i <= random_below(&random, 4); i++)
-            exact_add_square(&numerator, random_double(&random, -wide, wide), random_double(&random, -wide, wide),
-                             fabs(random_double(&random, -wide, wide)));
-        for (uint64_t i = 0; i <= random_below(&random, 4); i++)
-            exact_add(&denominator, fabs(random_double(&random, -wide, wide)));
+        for (uint64_t i = 0; i <= families_below(&random, 4); i++)
+            exact_add_square(&numerator, families_double(&random, -wide, wide), families_double(&random, -wide, wide),
+                             fabs(families_double(&random, -wide, wide)));
+        for (uint64_t i = 0; i <= families_below(&random, 4); i++)
+            exact_add(&denominator, fabs(families_double(&random, -wide, wide)));
         assert_quotient(&numerator, &denominator);
     }
 }
@@ -203,22 +203,22 @@ static void quotients_are_the_nearest(void **state)
 static void quotients_at_a_tie_go_to_even(void **state)
 {
     (void)state;
-    struct random random = {4};
+    struct families_random random = {4};
     for (int round = 0; round < 6000; round++) {
         struct mse_sum numerator, denominator;
         mpz_t product, middle;
         mpz_inits(product, middle, NULL);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 300 : 2;
-        for (uint64_t i = random_below(&random, 4) + 1; i > 0; i--)
-            exact_add(&denominator, fabs(random_double(&random, -wide, wide)));
+        for (uint64_t i = families_below(&random, 4) + 1; i > 0; i--)
+            exact_add(&denominator, fabs(families_double(&random, -wide, wide)));
         value_of(product, &denominator);
-        uint64_t odd = random_bits(&random) >> 10 | UINT64_C(1) << 53 | 1; /* a midpoint is 54 bits, the last one 1 */
-        if (round % 3 == 0) odd = random_bits(&random) >> (10 + random_below(&random, 54)) | 1;
+        uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1; /* a midpoint is 54 bits, the last one 1 */
+        if (round % 3 == 0) odd = families_bits(&random) >> (10 + families_below(&random, 54)) | 1;
         mpz_import(middle, 1, -1, sizeof odd, 0, 0, &odd);
         mpz_mul(product, product, middle);
         if (round % 3 == 0) mpz_tdiv_q_2exp(product, product, 1075);
-        switch (random_below(&random, 3)) {
+        switch (families_below(&random, 3)) {
         case 0:
             mpz_add_ui(product, product, 1);
             break;
@@ -239,23 +239,23 @@ static void quotients_at_a_tie_go_to_even(void **state)
 static void a_quotient_estimated_too_large_is_corrected(void **state)
 {
     (void)state;
-    struct random random = {5};
+    struct families_random random = {5};
     for (int round = 0; round < 4000; round++) {
         struct mse_sum numerator, denominator;
         memset(&denominator, 0, sizeof denominator);
         denominator.low = 40;
         denominator.high = 43;
-        denominator.limb[42] = UINT64_C(1) << 63 | (round % 2 == 0 ? 0 : random_bits(&random) >> 60);
+        denominator.limb[42] = UINT64_C(1) << 63 | (round % 2 == 0 ? 0 : families_bits(&random) >> 60);
         denominator.limb[41] = UINT64_MAX;
-        denominator.limb[40] = UINT64_MAX - random_below(&random, 3);
+        denominator.limb[40] = UINT64_MAX - families_below(&random, 3);
         mpz_t product, digit;
         mpz_inits(product, digit, NULL);
         value_of(product, &denominator);
-        uint64_t factor = (UINT64_MAX - (random_bits(&random) >> random_below(&random, 64))) & ~UINT64_C(0x3ff);
+        uint64_t factor = (UINT64_MAX - (families_bits(&random) >> families_below(&random, 64))) & ~UINT64_C(0x3ff);
         if (round % 3 == 0) factor |= 0x400; /* a tie, where the quotient has 64 bits */
         mpz_import(digit, 1, -1, sizeof factor, 0, 0, &factor);
         mpz_mul(product, product, digit);
-        mpz_sub_ui(product, product, random_below(&random, 2));
+        mpz_sub_ui(product, product, families_below(&random, 2));
         set_value(&numerator, product);
         mpz_clears(product, digit, NULL);
         assert_quotient(&numerator, &denominator);

@@ -75,7 +75,7 @@ static void check_all(const double *weights, size_t n, const char *where)
 static void every_number_is_the_nearest(void **state)
 {
     (void)state;
-    struct random random = {1};
+    struct families_random random = {1};
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++)
             for (size_t k = 0; k < SIZES; k++) {
@@ -90,7 +90,7 @@ static void every_number_is_the_nearest(void **state)
 static void thousands_of_elements_are_no_different(void **state)
 {
     (void)state;
-    struct random random = {2};
+    struct families_random random = {2};
     for (size_t f = 0; f < families_count; f++)
         for (int weighted = 0; weighted < 2; weighted++)
             for (size_t n = 2048; n <= MOST; n += MOST - 2048) {
@@ -108,11 +108,11 @@ static void thousands_of_elements_are_no_different(void **state)
 static void single_elements_of_any_bits_are_the_nearest(void **state)
 {
     (void)state;
-    struct random random = {3};
+    struct families_random random = {3};
     for (int round = 0; round < 20000; round++) {
-        predictions[0] = random_finite(&random);
-        targets[0] = round % 4 == 0 ? -predictions[0] : random_finite(&random);
-        weight_values[0] = fabs(random_finite(&random));
+        predictions[0] = families_finite(&random);
+        targets[0] = round % 4 == 0 ? -predictions[0] : families_finite(&random);
+        weight_values[0] = fabs(families_finite(&random));
         check_all(round % 2 == 0 ? weight_values : NULL, 1, "any bits");
     }
 }
@@ -159,7 +159,7 @@ static void squares_do_not_vanish(void **state)
 static void outputs_may_take_the_place_of_any_input(void **state)
 {
     (void)state;
-    struct random random = {4};
+    struct families_random random = {4};
     for (size_t f = 0; f < families_count; f++)
         for (size_t n = 1; n < 40; n += 13)
             for (int which = 0; which < 3; which++)
@@ -192,7 +192,7 @@ static void predictions_may_be_the_targets(void **state)
 static void any_split_gives_the_same_bits(void **state)
 {
     (void)state;
-    struct random random = {5};
+    struct families_random random = {5};
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++) {
             const size_t n = 200;
@@ -202,8 +202,8 @@ static void any_split_gives_the_same_bits(void **state)
             struct mse_accumulator parts[4];
             for (int k = 0; k < 4; k++) mse_accumulator_init(&parts[k]);
             for (size_t i = 0, length; i < n; i += length) {
-                length = 1 + random_below(&random, n - i < 30 ? n - i : 30);
-                assert_int_equal(mse_accumulator_add(&parts[random_below(&random, 4)], predictions + i, targets + i,
+                length = 1 + families_below(&random, n - i < 30 ? n - i : 30);
+                assert_int_equal(mse_accumulator_add(&parts[families_below(&random, 4)], predictions + i, targets + i,
                                                      weights == NULL ? NULL : weights + i, length),
                                  MSE_OK);
             }
