@@ -1,0 +1,48 @@
+/* check.c - asks a running server whether it is ready. Speaks just enough HTTP for one request. */
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define TIMEOUT_SECONDS 3
+
+/* A server that listens at every address is asked at the loopback one. */
+static struct sockaddr_storage reachable(const struct sockaddr_storage *address)
+{
+    struct sockaddr_storage result = *address;
+    if (address->ss_family == AF_INET6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&result;
+        if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) v6->sin6_addr = in6addr_loopback;
+    } else {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&result;
+        if (v4->sin_addr.s_addr == htonl(INADDR_ANY)) v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    return result;
+}
+
+/* Whether the answer begins with a status line of 200. */
+static bool asks_and_hears_ok(int socket)
+{
+    static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    static const char wanted[] = "HTTP/1.1 200 ";
+    char answer[sizeof wanted - 1];
+    if (send(socket, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof request - 1)) return false;
+    return recv(socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
+           memcmp(answer, wanted, sizeof answer) == 0;
+}
+
+bool check_ready(const struct sockaddr_storage *address, socklen_t length)
+{
+    struct sockaddr_storage server = reachable(address);
+    struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
+    int socket_fd = socket(server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket_fd < 0) return false;
+    bool ready = setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
+                 setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
+                 connect(socket_fd, (const struct sockaddr *)&server, length) == 0 && asks_and_hears_ok(socket_fd);
+    close(socket_fd);
+    return ready;
+}

@@ -1,0 +1,11 @@
+/* check.h - asks a running server whether it is ready, as a container's health check does. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Whether the server that listens at the address answers GET /readyz with 200 within some seconds. */
+bool check_ready(const struct sockaddr_storage *address, socklen_t length);
+
+#endif

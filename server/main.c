@@ -1,0 +1,174 @@
+/* main.c - options -> start -> take connections until a signal -> drain. */
+#include "check.h"
+#include "http.h"
+#include "listener.h"
+#include "log.h"
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <mse.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Blocks of this size and more get pages of their own, which grow without being copied and go back to the system when
+ * freed. glibc would raise its threshold with every such block that is freed; a fixed one keeps memory flat. */
+#define OWN_PAGES_FROM (128 * 1024)
+
+/* Milliseconds between two looks at what drains, and for how long there must be no request before it has drained: a
+ * request may have been sent already and not arrived yet. */
+#define DRAIN_TICK  10
+#define DRAIN_QUIET 100
+
+/* Milliseconds to wait when no descriptor is left for those that want to connect. */
+#define NO_DESCRIPTOR_PAUSE 50
+
+enum { EXIT_BAD_OPTION = 2 };
+
+struct server {
+    struct service service;
+    struct http *http;
+    int listener;
+    int signals; /* readable when SIGTERM or SIGINT has come */
+};
+
+static void take(void *context, int socket, const struct sockaddr *peer, socklen_t length)
+{
+    struct server *server = context;
+    http_take(server->http, socket, peer, length);
+}
+
+/* SIGTERM and SIGINT become readable events; all threads started later inherit the mask. */
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Whether a signal came within the time. */
+static bool await_signal(struct server *server, int milliseconds)
+{
+    struct signalfd_siginfo signal_info;
+    struct pollfd event = {.fd = server->signals, .events = POLLIN};
+    return poll(&event, 1, milliseconds) > 0 &&
+           read(server->signals, &signal_info, sizeof signal_info) == sizeof signal_info;
+}
+
+/* As many descriptors as the system allows: a connection needs one. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool start(struct server *server, const struct options *options)
+{
+    char name[LISTENER_NAME_MAX];
+    mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
+    raise_descriptor_limit();
+    server->service.max_body = options->max_body;
+    server->service.budget.limit = options->max_memory;
+
+    server->signals = open_signals();
+    if (server->signals < 0) {
+        log_line("cannot wait for signals: %s", strerror(errno));
+        return false;
+    }
+    server->listener = listener_open((const struct sockaddr *)&options->address, options->address_length);
+    if (server->listener < 0) {
+        log_line("cannot listen at the address of --listen: %s", strerror(errno));
+        return false;
+    }
+    server->http = http_start(&server->service, options->threads);
+    if (server->http == NULL) {
+        log_line("cannot start %u threads: %s", options->threads, strerror(errno));
+        return false;
+    }
+    log_line("%s listening on %s, %u threads, bodies up to %" PRIu64 " bytes, memory up to %" PRIu64 " bytes",
+             mse_version(), listener_name(server->listener, name), options->threads, options->max_body,
+             options->max_memory);
+    return true;
+}
+
+/* Takes connections until a signal. */
+static void serve(struct server *server)
+{
+    for (;;) {
+        struct pollfd events[] = {{.fd = server->signals, .events = POLLIN},
+                                  {.fd = server->listener, .events = POLLIN}};
+        if (poll(events, 2, -1) < 0) continue;
+        if (events[0].revents != 0 && await_signal(server, 0)) return;
+        if (events[1].revents != 0 && !listener_accept(server->listener, take, server)) {
+            if (await_signal(server, NO_DESCRIPTOR_PAUSE)) return;
+        }
+    }
+}
+
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Lets the requests under way end; false where a second signal or the time-out came first. */
+static bool drain(struct server *server, unsigned timeout)
+{
+    log_line("draining: %zu requests under way", http_requests(server->http));
+    atomic_store(&server->service.draining, true);
+    listener_accept(server->listener, take, server); /* those who have connected are answered, too */
+    close(server->listener);
+
+    int64_t deadline = now() + timeout;
+    int quiet = 0;
+    while (quiet < DRAIN_QUIET) {
+        if (await_signal(server, DRAIN_TICK)) {
+            log_line("stopped by a second signal: %zu requests lost", http_requests(server->http));
+            return false;
+        }
+        quiet = http_requests(server->http) == 0 ? quiet + DRAIN_TICK : 0;
+        if (now() >= deadline && quiet == 0) {
+            log_line("stopped after the drain time-out: %zu requests lost", http_requests(server->http));
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static struct server server;
+    struct options options;
+    switch (options_read(&options, argc, argv)) {
+    case OPTIONS_OK:
+        break;
+    case OPTIONS_ANSWERED:
+        return EXIT_SUCCESS;
+    case OPTIONS_BAD:
+        return EXIT_BAD_OPTION;
+    }
+    if (options.check) return check_ready(&options.address, options.address_length) ? EXIT_SUCCESS : EXIT_FAILURE;
+
+    if (!start(&server, &options)) return EXIT_FAILURE;
+    serve(&server);
+    if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);
+    http_stop(server.http);
+    log_line("stopped");
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,283 @@
+/* mse_reply.c - job -> loss and gradients -> text, produced as the socket drains. Knows nothing of HTTP or of how the
+ * request was written. */
+#include "mse_reply.h"
+
+#include <decimal.h>
+#include <math.h>
+#include <mse.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text before, between and after one element: what may be closed, a comma, what may be opened, the number, and what
+ * is closed at the end. */
+#define ELEMENT_MAX (TENSOR_RANK_MAX + 1 + TENSOR_RANK_MAX + DECIMAL_PRINT_MAX + TENSOR_RANK_MAX)
+_Static_assert(ELEMENT_MAX <= ANSWER_ROOM_MIN, "every piece of a body has room for one element");
+
+/* A reply whose text surely fits in this many bytes is sent as one buffer, a longer one as it is written. */
+#define WHOLE_MAX 32768
+
+#define HEAD_MAX 64 /* {"loss": and a number */
+
+/* A piece of the reply: text, and the tensor that follows it, if any. */
+struct part {
+    const char *text;
+    const struct tensor *tensor;
+    bool negated;
+};
+
+struct mse_reply {
+    struct tensor gradient; /* with respect to the predictions; empty where none was asked for */
+    struct tensor losses;   /* of each element, where the reduction is "none" */
+    char head[HEAD_MAX];
+    struct part parts[4];
+    size_t part_count;
+    /* Where the text stands: */
+    size_t part;
+    bool text_written; /* of this part */
+    size_t index;      /* of the next element of this part's tensor */
+};
+
+/* ---- job -> loss and gradients */
+
+static void set_overflow(struct problem *problem, const char *pointer, const char *what)
+{
+    problem_set(problem, PROBLEM_OVERFLOW, pointer,
+                "Scale the numbers down: the %s is beyond 1.7976931348623157e308, the largest double.", what);
+}
+
+/* Whether all results are finite; else names the element whose result is not. */
+static bool check_finite(const struct tensor *results, const double *values, const char *what, struct problem *problem)
+{
+    for (size_t i = 0; i < results->length; i++) {
+        if (isinf(values[i])) {
+            char pointer[PROBLEM_POINTER_MAX];
+            mse_request_pointer(pointer, sizeof pointer, "predictions", results, i);
+            set_overflow(problem, pointer, what);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_status(enum mse_status status, struct problem *problem)
+{
+    switch (status) {
+    case MSE_OK:
+    case MSE_OVERFLOW: /* its results are infinite; who stored them says which */
+        return true;
+    case MSE_ZERO_WEIGHTS:
+        problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/weights",
+                    "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
+        return false;
+    case MSE_NO_ELEMENT:
+    case MSE_NEGATIVE_WEIGHT:
+        break; /* mse_request has refused these */
+    }
+    problem_set(problem, PROBLEM_INTERNAL_ERROR, "", "Report this: %s", mse_status_message(status));
+    return false;
+}
+
+/* One loss for all elements, to *loss; the gradient takes the place of the predictions. */
+static bool reduce(struct mse_request *request, double *loss, struct problem *problem)
+{
+    const struct tensor *targets = &request->targets;
+    double *predictions = request->predictions.values;
+    size_t n = request->predictions.length;
+    enum mse_reduction reduction = request->reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
+
+    enum mse_status status = mse_loss(predictions, targets->values, request->weights.values, n, reduction, loss);
+    if (!check_status(status, problem)) return false;
+    if (status == MSE_OVERFLOW) {
+        set_overflow(problem, "", "loss");
+        return false;
+    }
+    if (!request->wants_predictions && !request->wants_targets) return true;
+    status = mse_gradient(predictions, targets->values, request->weights.values, n, reduction, predictions);
+    if (!check_status(status, problem)) return false;
+    return status == MSE_OK || check_finite(&request->predictions, predictions, "gradient", problem);
+}
+
+/* A loss for each element, in the place of the targets; the gradient takes the place of the predictions. Both need
+ * both, so a block of losses waits aside until the block's gradient is there. */
+static bool keep_each(struct mse_request *request, struct problem *problem)
+{
+    enum { BLOCK = 512 };
+    double losses[BLOCK];
+    double *predictions = request->predictions.values;
+    double *targets = request->targets.values;
+    const double *weights = request->weights.values;
+    size_t n = request->predictions.length;
+    bool wants_gradient = request->wants_predictions || request->wants_targets;
+    enum mse_status loss_status = MSE_OK;
+    enum mse_status gradient_status = MSE_OK;
+
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t count = n - i < BLOCK ? n - i : BLOCK;
+        const double *block_weights = weights != NULL ? weights + i : NULL;
+        enum mse_status status = mse_losses(predictions + i, targets + i, block_weights, count, losses);
+        if (status != MSE_OK) loss_status = status;
+        if (wants_gradient) {
+            status = mse_gradient(predictions + i, targets + i, block_weights, count, MSE_SUM, predictions + i);
+            if (status != MSE_OK) gradient_status = status;
+        }
+        memcpy(targets + i, losses, count * sizeof losses[0]);
+    }
+    if (!check_status(loss_status, problem) || !check_status(gradient_status, problem)) return false;
+    return (loss_status == MSE_OK || check_finite(&request->predictions, targets, "loss", problem)) &&
+           (gradient_status == MSE_OK || check_finite(&request->predictions, predictions, "gradient", problem));
+}
+
+/* ---- loss and gradients -> text */
+
+/* How many dimensions begin a new row at element index. */
+static size_t rows_begun(const struct tensor *tensor, size_t index)
+{
+    size_t rows = 0;
+    size_t stride = 1;
+    while (rows < tensor->rank) {
+        stride *= tensor->shape[tensor->rank - 1 - rows];
+        if (index % stride != 0) break;
+        rows++;
+    }
+    return index == 0 ? tensor->rank : rows;
+}
+
+static char *repeat(char *out, char c, size_t count)
+{
+    memset(out, c, count);
+    return out + count;
+}
+
+/* Writes elements from reply->index on while there is room; returns the bytes written. */
+static size_t write_elements(struct mse_reply *reply, const struct part *part, char *out, size_t room)
+{
+    const struct tensor *tensor = part->tensor;
+    size_t row = tensor->shape[tensor->rank - 1];
+    size_t column = reply->index % row;
+    size_t index = reply->index;
+    char *p = out;
+
+    while (index < tensor->length && room - (size_t)(p - out) >= ELEMENT_MAX) {
+        if (column == 0) {
+            size_t rows = rows_begun(tensor, index);
+            if (index > 0) {
+                p = repeat(p, ']', rows);
+                *p++ = ',';
+            }
+            p = repeat(p, '[', rows);
+        } else {
+            *p++ = ',';
+        }
+        double value = tensor->values[index];
+        p += decimal_print(part->negated ? -value : value, p);
+        if (++column == row) column = 0;
+        if (++index == tensor->length) p = repeat(p, ']', tensor->rank);
+    }
+    reply->index = index;
+    return (size_t)(p - out);
+}
+
+static size_t write_text(void *source, char *out, size_t room)
+{
+    struct mse_reply *reply = source;
+    size_t written = 0;
+    for (; reply->part < reply->part_count; reply->part++) {
+        const struct part *part = &reply->parts[reply->part];
+        if (!reply->text_written) {
+            size_t length = strlen(part->text);
+            if (length > room - written) return written;
+            memcpy(out + written, part->text, length);
+            written += length;
+            reply->text_written = true;
+        }
+        if (part->tensor != NULL) {
+            written += write_elements(reply, part, out + written, room - written);
+            if (reply->index < part->tensor->length) return written;
+        }
+        reply->text_written = false;
+        reply->index = 0;
+    }
+    return written;
+}
+
+/* Lays the reply out in parts; it must not move any more. */
+static void lay_out(struct mse_reply *reply, const struct mse_request *request, double loss)
+{
+    struct part *part = reply->parts;
+    size_t length = (size_t)(stpcpy(reply->head, "{\"loss\":") - reply->head);
+    const char *name = ",\"gradients\":{\"targets\":";
+    bool has_gradient = request->wants_predictions || request->wants_targets;
+
+    if (request->reduction != MSE_REQUEST_NONE) length += decimal_print(loss, reply->head + length);
+    reply->head[length] = '\0';
+    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, false};
+    if (request->wants_predictions) {
+        *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient, false};
+        name = ",\"targets\":";
+    }
+    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, true};
+    *part++ = (struct part){has_gradient ? "}}" : "}", NULL, false};
+
+    reply->part_count = (size_t)(part - reply->parts);
+    reply->part = 0;
+    reply->text_written = false;
+    reply->index = 0;
+}
+
+/* More bytes than the text can have. */
+static size_t text_bound(const struct mse_reply *reply)
+{
+    size_t bound = HEAD_MAX;
+    for (size_t i = 0; i < reply->part_count; i++) {
+        const struct tensor *tensor = reply->parts[i].tensor;
+        bound += HEAD_MAX;
+        if (tensor != NULL) bound += tensor->length * (DECIMAL_PRINT_MAX + 2 * tensor->rank) + 2 * tensor->rank;
+    }
+    return bound;
+}
+
+static void release(void *source)
+{
+    struct mse_reply *reply = source;
+    tensor_free(&reply->gradient);
+    tensor_free(&reply->losses);
+    free(reply);
+}
+
+static void move_tensor(struct tensor *to, struct tensor *from)
+{
+    *to = *from;
+    tensor_init(from, from->budget);
+}
+
+bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct problem *problem)
+{
+    double loss = 0;
+    bool each = request->reduction == MSE_REQUEST_NONE;
+    if (!(each ? keep_each(request, problem) : reduce(request, &loss, problem))) return false;
+
+    struct mse_reply *reply = malloc(sizeof *reply);
+    if (reply == NULL) goto no_memory;
+    tensor_init(&reply->gradient, NULL);
+    tensor_init(&reply->losses, NULL);
+    if (each) move_tensor(&reply->losses, &request->targets);
+    if (request->wants_predictions || request->wants_targets) move_tensor(&reply->gradient, &request->predictions);
+    mse_request_free(request);
+    lay_out(reply, request, loss);
+
+    *answer = (struct answer){.status = 200, .media_type = "application/json"};
+    size_t bound = text_bound(reply);
+    if (bound > WHOLE_MAX) {
+        answer->next = write_text;
+        answer->release = release;
+        answer->source = reply;
+        return true;
+    }
+    answer->text = malloc(bound + ANSWER_ROOM_MIN);
+    if (answer->text != NULL) answer->length = write_text(reply, answer->text, bound + ANSWER_ROOM_MIN);
+    release(reply);
+    if (answer->text != NULL) return true;
+no_memory:
+    problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+    return false;
+}

@@ -1,0 +1,228 @@
+/* options.c - command line and environment -> struct options. Every limit of the server lives here. */
+#include "options.h"
+
+#include "machine.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <mse.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS_MAX 1024
+
+/* A number and what follows it; false where there is none or it is beyond uint64_t. */
+static bool read_number(const char *text, uint64_t *number, const char **unit)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text)) return false;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *number = value;
+    *unit = end;
+    return errno == 0;
+}
+
+/* Bytes, or with K, M or G powers of 1024. */
+static bool read_size(const char *text, uint64_t *size)
+{
+    const char *unit;
+    int shift = 0;
+    if (!read_number(text, size, &unit)) return false;
+    switch (*unit) {
+    case 'K':
+        shift = 10;
+        break;
+    case 'M':
+        shift = 20;
+        break;
+    case 'G':
+        shift = 30;
+        break;
+    case '\0':
+        return *size > 0;
+    default:
+        return false;
+    }
+    if (unit[1] != '\0' || *size == 0 || *size > UINT64_MAX >> shift) return false;
+    *size <<= shift;
+    return true;
+}
+
+/* With its unit, ms, s or m, to milliseconds. */
+static bool read_time(const char *text, unsigned *milliseconds)
+{
+    const char *unit;
+    uint64_t number;
+    uint64_t factor;
+    if (!read_number(text, &number, &unit)) return false;
+    if (strcmp(unit, "ms") == 0) {
+        factor = 1;
+    } else if (strcmp(unit, "s") == 0) {
+        factor = 1000;
+    } else if (strcmp(unit, "m") == 0) {
+        factor = 60 * 1000;
+    } else {
+        return false;
+    }
+    if (number > INT_MAX / factor) return false;
+    *milliseconds = (unsigned)(number * factor);
+    return true;
+}
+
+static bool set_listen(struct options *options, const char *text)
+{
+    char host[INET6_ADDRSTRLEN + 2];
+    const char *colon = strrchr(text, ':');
+    const char *unit;
+    uint64_t port;
+    if (colon == NULL || (size_t)(colon - text) >= sizeof host) return false;
+    if (!read_number(colon + 1, &port, &unit) || *unit != '\0' || port > 65535) return false;
+    size_t length = (size_t)(colon - text);
+    memcpy(host, text, length);
+    host[length] = '\0';
+
+    memset(&options->address, 0, sizeof options->address);
+    if (length > 2 && host[0] == '[' && host[length - 1] == ']') {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&options->address;
+        host[length - 1] = '\0';
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        options->address_length = sizeof *v6;
+        return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1;
+    }
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&options->address;
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons((uint16_t)port);
+    options->address_length = sizeof *v4;
+    return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
+}
+
+static bool set_threads(struct options *options, const char *text)
+{
+    const char *unit;
+    uint64_t number;
+    if (!read_number(text, &number, &unit) || *unit != '\0' || number < 1 || number > THREADS_MAX) return false;
+    options->threads = (unsigned)number;
+    return true;
+}
+
+static bool set_max_body(struct options *options, const char *text)
+{
+    return read_size(text, &options->max_body);
+}
+
+static bool set_max_memory(struct options *options, const char *text)
+{
+    return read_size(text, &options->max_memory);
+}
+
+static bool set_drain_timeout(struct options *options, const char *text)
+{
+    return read_time(text, &options->drain_timeout);
+}
+
+/* One row an option that takes a value: what --help prints and what the value is held against. */
+static const struct option_row {
+    const char *name;
+    const char *value;
+    const char *standard; /* what --help names as the default; a value in its own right where initial is set */
+    bool initial;
+    const char *meaning;
+    const char *wanted; /* completes "--name wants ..." */
+    bool (*set)(struct options *options, const char *text);
+} rows[] = {
+    {"listen", "ADDRESS:PORT", "127.0.0.1:8080", true, "where to listen; port 0 picks a free one",
+     "an IPv4 address or an IPv6 address in brackets, a colon, and a port from 0 to 65535", set_listen},
+    {"threads", "N", "one per core", false, "event loops", "a whole number from 1 to 1024", set_threads},
+    {"max-body", "SIZE", "256M", true, "largest body of a request; past it 413",
+     "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_body},
+    {"max-memory", "SIZE", "half of memory", false, "all requests' numbers together; past it 503",
+     "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_memory},
+    {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
+     "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], CHECK = 1000, HELP, VERSION };
+
+static void print_help(void)
+{
+    printf("Usage: mse-server [OPTION]...\n"
+           "Serves POST /mse: JSON arrays of predictions and targets in, the mean squared error and its gradients "
+           "out.\n\n");
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char flag[40];
+        snprintf(flag, sizeof flag, "--%s %s", rows[i].name, rows[i].value);
+        printf("  %-24s %s (%s)\n", flag, rows[i].meaning, rows[i].standard);
+    }
+    printf("  %-24s %s\n", "--check", "ask the server at --listen whether it is ready: exit status 0 or 1");
+    printf("  %-24s %s\n", "--help", "print this");
+    printf("  %-24s %s\n", "--version", "print the version");
+    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option that takes a value may be given in "
+           "the\n"
+           "environment too: --max-body is MSE_MAX_BODY; the command line wins. SIGTERM and SIGINT drain and stop.\n");
+}
+
+/* MSE_MAX_BODY for max-body; NULL where it is not set, or empty. */
+static const char *from_environment(const char *name, char *variable, size_t size)
+{
+    snprintf(variable, size, "MSE_%s", name);
+    for (char *p = variable; *p != '\0'; p++) *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    const char *value = getenv(variable);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* Defaults first, then the environment; the command line comes after both. */
+static bool read_environment(struct options *options)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char variable[64];
+        if (rows[i].initial) rows[i].set(options, rows[i].standard);
+        const char *value = from_environment(rows[i].name, variable, sizeof variable);
+        if (value != NULL && !rows[i].set(options, value)) {
+            fprintf(stderr, "mse-server: %s wants %s, not \"%s\"\n", variable, rows[i].wanted, value);
+            return false;
+        }
+    }
+    return true;
+}
+
+enum options_status options_read(struct options *options, int argc, char **argv)
+{
+    struct option long_options[ROW_COUNT + 4] = {{0}};
+    for (int i = 0; i < ROW_COUNT; i++) long_options[i] = (struct option){rows[i].name, required_argument, NULL, i};
+    long_options[ROW_COUNT] = (struct option){"check", no_argument, NULL, CHECK};
+    long_options[ROW_COUNT + 1] = (struct option){"help", no_argument, NULL, HELP};
+    long_options[ROW_COUNT + 2] = (struct option){"version", no_argument, NULL, VERSION};
+
+    *options = (struct options){.threads = machine_cores(), .max_memory = machine_memory() / 2};
+    if (!read_environment(options)) return OPTIONS_BAD;
+
+    int chosen;
+    while ((chosen = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (chosen == HELP) {
+            print_help();
+            return OPTIONS_ANSWERED;
+        } else if (chosen == VERSION) {
+            printf("mse-server %s\n", mse_version());
+            return OPTIONS_ANSWERED;
+        } else if (chosen == CHECK) {
+            options->check = true;
+        } else if (chosen < 0 || chosen >= ROW_COUNT) {
+            return OPTIONS_BAD; /* getopt_long has said why */
+        } else if (!rows[chosen].set(options, optarg)) {
+            fprintf(stderr, "mse-server: --%s wants %s, not \"%s\"\n", rows[chosen].name, rows[chosen].wanted, optarg);
+            return OPTIONS_BAD;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "mse-server: there is no option \"%s\"; --help lists those there are\n", argv[optind]);
+        return OPTIONS_BAD;
+    }
+    return OPTIONS_OK;
+}

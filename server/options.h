@@ -1,0 +1,29 @@
+/* options.h - command line and environment -> struct options. Every limit of the server lives here. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Never changed after start. */
+struct options {
+    struct sockaddr_storage address; /* where to listen */
+    socklen_t address_length;
+    unsigned threads;       /* event loops */
+    uint64_t max_body;      /* bytes of a request's body */
+    uint64_t max_memory;    /* bytes of all requests' tensors together */
+    unsigned drain_timeout; /* milliseconds */
+    bool check;             /* ask a running server instead of being one */
+};
+
+enum options_status {
+    OPTIONS_OK,
+    OPTIONS_ANSWERED, /* --help or --version: written to standard output, the program is done */
+    OPTIONS_BAD       /* one line on standard error has named the option at fault */
+};
+
+/* An option stands on the command line, else in the environment (--max-body is MSE_MAX_BODY), else has its default. */
+enum options_status options_read(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,27 @@
+/* routes.h - method and path -> endpoint. */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+#include "answer.h"
+#include "service.h"
+
+/* What stands at a path. GET comes with HEAD; OPTIONS is everywhere. */
+struct route {
+    const char *path;
+    const char *method;     /* "GET" or "POST" */
+    const char *media_type; /* of its answers but problems */
+    const char *allow;      /* the Allow header */
+    /* A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
+    void *(*open)(struct service *service);
+    void (*receive)(void *state, const char *bytes, size_t length);
+    void (*answer)(void *state, struct service *service, struct answer *answer);
+    void (*close)(void *state);
+};
+
+/* The route at a path, or NULL. */
+const struct route *routes_find(const char *path);
+
+/* Every path there is, for a message: "/mse, /healthz, ...". */
+const char *routes_paths(void);
+
+#endif

@@ -1,0 +1,87 @@
+/* test_media_type.c - Accept and Content-Type headers as callers write them. */
+#include "media_type.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void a_content_type_is_known_with_parameters_and_in_any_case(void **state)
+{
+    (void)state;
+    assert_true(media_type_is("application/json", "application/json"));
+    assert_true(media_type_is("Application/JSON", "application/json"));
+    assert_true(media_type_is("application/json; charset=utf-8", "application/json"));
+    assert_true(media_type_is(" application/json ;charset=utf-8", "application/json"));
+}
+
+static void another_content_type_is_not_taken_for_it(void **state)
+{
+    (void)state;
+    assert_false(media_type_is("", "application/json"));
+    assert_false(media_type_is("text/json", "application/json"));
+    assert_false(media_type_is("application/jsonx", "application/json"));
+    assert_false(media_type_is("application/jso", "application/json"));
+    assert_false(media_type_is("application/problem+json", "application/json"));
+}
+
+static void an_accept_header_is_weighed_by_its_closest_range(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool acceptable;
+    } rows[] = {
+        {"", true},
+        {"*/*", true},
+        {"application/*", true},
+        {"application/json", true},
+        {"APPLICATION/JSON", true},
+        {"text/html, application/json;q=0.1", true},
+        {"text/html , */* ; q=0.1", true},
+        {"application/json;version=1;q=1", true},
+        {"text/html", false},
+        {"text/*", false},
+        {"app/*", false},
+        {"application/xml", false},
+        {"application/json;q=0", false},
+        {"application/json; q=0.000", false},
+        {"application/json;Q=0", false},
+        {"application/json;q=0, */*", false},
+        {"*/*, application/json;q=0", false},
+        {"application/*;q=0, application/json", true},
+        {"*/*;q=0, application/*;q=0.001", true},
+        {"*/*;q=0", false},
+        {",,", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct media_type_choice choice = {0};
+        media_type_choose(&choice, rows[i].accept, "application/json");
+        if (media_type_acceptable(&choice) != rows[i].acceptable) fail_msg("Accept: %s", rows[i].accept);
+    }
+}
+
+static void several_accept_headers_count_as_one(void **state)
+{
+    struct media_type_choice choice = {0};
+    (void)state;
+    media_type_choose(&choice, "text/html", "application/json");
+    assert_false(media_type_acceptable(&choice));
+    media_type_choose(&choice, "application/json", "application/json");
+    assert_true(media_type_acceptable(&choice));
+    media_type_choose(&choice, "*/*;q=0", "application/json");
+    assert_true(media_type_acceptable(&choice));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_content_type_is_known_with_parameters_and_in_any_case),
+        cmocka_unit_test(another_content_type_is_not_taken_for_it),
+        cmocka_unit_test(an_accept_header_is_weighed_by_its_closest_range),
+        cmocka_unit_test(several_accept_headers_count_as_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* test_problem.c - problem documents, read back with cJSON. */
+#include "problem.h"
+
+#include <cjson/cJSON.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The document of a problem; its answer goes to *answer, less the text. */
+static cJSON *document_of(const struct problem *problem, struct answer *answer)
+{
+    problem_answer(problem, answer);
+    assert_string_equal(answer->media_type, "application/problem+json");
+    cJSON *document = cJSON_ParseWithLength(answer->text, answer->length);
+    assert_non_null(document);
+    if (!answer->constant) free(answer->text);
+    return document;
+}
+
+static const char *string_at(const cJSON *document, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, name));
+}
+
+static void a_problem_document_has_the_members_of_rfc_9457(void **state)
+{
+    struct problem problem;
+    struct answer answer;
+    (void)state;
+    problem_set(&problem, PROBLEM_SHAPE_MISMATCH, "/targets", "Give \"%s\" the shape %s.", "targets", "[2,3]");
+    cJSON *document = document_of(&problem, &answer);
+    assert_int_equal(answer.status, 422);
+    assert_int_equal(answer.retry_after, 0);
+    assert_string_equal(string_at(document, "type"), "/problems/shape-mismatch");
+    assert_string_equal(string_at(document, "title"), "Two shapes differ");
+    assert_int_equal(cJSON_GetObjectItem(document, "status")->valueint, 422);
+    assert_string_equal(string_at(document, "detail"), "Give \"targets\" the shape [2,3].");
+    assert_string_equal(string_at(document, "pointer"), "/targets");
+    assert_null(cJSON_GetObjectItem(document, "offset"));
+    cJSON_Delete(document);
+}
+
+static void an_offset_is_given_to_the_byte_however_large(void **state)
+{
+    struct problem problem;
+    struct answer answer;
+    (void)state;
+    problem_set(&problem, PROBLEM_MALFORMED_JSON, "", "Write it.");
+    problem.has_offset = true;
+    problem.offset = 123456789012345;
+    problem_answer(&problem, &answer);
+    assert_non_null(strstr(answer.text, "\"offset\":123456789012345}"));
+    assert_null(strstr(answer.text, "pointer"));
+    free(answer.text);
+}
+
+static void memory_and_draining_say_when_to_try_again(void **state)
+{
+    struct problem problem;
+    struct answer answer;
+    (void)state;
+    problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Later.");
+    cJSON_Delete(document_of(&problem, &answer));
+    assert_int_equal(answer.status, 503);
+    assert_true(answer.retry_after > 0);
+    problem_set(&problem, PROBLEM_DRAINING, "", "Later.");
+    cJSON_Delete(document_of(&problem, &answer));
+    assert_int_equal(answer.status, 503);
+    assert_true(answer.retry_after > 0);
+}
+
+static void a_detail_that_is_cut_stays_utf_8(void **state)
+{
+    char text[2 * PROBLEM_DETAIL_MAX + 1];
+    struct problem problem;
+    (void)state;
+    for (size_t i = 0; i < PROBLEM_DETAIL_MAX; i++) memcpy(text + 2 * i, "\xC3\xA9", 3);
+    problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "x%s", text);
+    assert_int_equal(strlen(problem.detail), PROBLEM_DETAIL_MAX - 1);
+    problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "xx%s", text);
+    assert_int_equal(strlen(problem.detail), PROBLEM_DETAIL_MAX - 2);
+    problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "\"%.4s\" \"%.7s\" \"%.3s\"", "\xF0\x9F\x98\x80\xF0",
+                "\xF0\x9F\x98\x80\xF0\x9F\x98\x80", "a\xE2\x82\xAC");
+    assert_string_equal(problem.detail, "\"\xF0\x9F\x98\x80\" \"\xF0\x9F\x98\x80\" \"a\"");
+}
+
+static void *no_memory(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static void a_problem_is_answered_even_without_memory(void **state)
+{
+    cJSON_Hooks none = {no_memory, free};
+    struct problem problem;
+    struct answer answer;
+    (void)state;
+    problem_set(&problem, PROBLEM_WRONG_TYPE, "", "Change it.");
+    cJSON_InitHooks(&none);
+    problem_answer(&problem, &answer);
+    cJSON_InitHooks(NULL);
+    assert_true(answer.constant);
+    assert_int_equal(answer.status, 503);
+    cJSON *document = cJSON_ParseWithLength(answer.text, answer.length);
+    assert_string_equal(string_at(document, "type"), "/problems/memory-exhausted");
+    cJSON_Delete(document);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_problem_document_has_the_members_of_rfc_9457),
+        cmocka_unit_test(an_offset_is_given_to_the_byte_however_large),
+        cmocka_unit_test(memory_and_draining_say_when_to_try_again),
+        cmocka_unit_test(a_detail_that_is_cut_stays_utf_8),
+        cmocka_unit_test(a_problem_is_answered_even_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
