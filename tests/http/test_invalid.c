@@ -1,0 +1,444 @@
+/* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault, and costs one
+ * request. For any running server. */
+#include "client.h"
+#include "cmocka_all.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct service service;
+static struct client client;
+
+static int open_service(void **state)
+{
+    (void)state;
+    service_open(&service);
+    client_init(&client, &service);
+    return 0;
+}
+
+static int close_service(void **state)
+{
+    (void)state;
+    client_free(&client);
+    service_close(&service);
+    return 0;
+}
+
+struct row {
+    const char *body;
+    const char *pointer; /* NULL: none */
+    const char *says;    /* in the detail; NULL: whatever it says */
+};
+
+/* Posts each body; after it, on the same connection, a request is answered as ever. */
+static void expect_all(const struct row *rows, size_t count, const char *slug)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct reply reply = client_post(&client, rows[i].body);
+        if (reply.status != 422) print_message("%s\n", rows[i].body);
+        reply_is_problem(&reply, 422, slug, rows[i].pointer, -1);
+        cJSON *problem = cJSON_Parse(reply.body.bytes);
+        const char *detail = cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring;
+        if (rows[i].says && !strstr(detail, rows[i].says)) fail_msg("%s is not in: %s", rows[i].says, detail);
+        cJSON_Delete(problem);
+        reply_free(&reply);
+        client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    }
+    assert_int_equal(client.connections, 1);
+}
+
+static void a_request_is_an_object(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"1", NULL, "object"},
+        {"-0", NULL, NULL},
+        {"1e999", NULL, NULL},
+        {"\"x\"", NULL, NULL},
+        {"null", NULL, NULL},
+        {" true ", NULL, NULL},
+        {"false\n", NULL, NULL},
+        {"[]", NULL, NULL},
+        {"[1,2]", NULL, NULL},
+        {"[{\"predictions\":[1],\"targets\":[0]}]", NULL, NULL},
+        {"\"\x7F\\u0000\"", NULL, NULL},
+    };
+    expect_all(rows, COUNT(rows), "wrong-type");
+}
+
+static void predictions_and_targets_must_be_there(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{}", NULL, "predictions"},
+        {" { } ", NULL, "predictions"},
+        {"{\"targets\":[1]}", NULL, "predictions"},
+        {"{\"predictions\":[1]}", NULL, "targets"},
+        {"{\"predictions\":[1],\"weights\":[1],\"reduction\":\"sum\",\"gradients\":[]}", NULL, "targets"},
+        {"{\"weights\":[1],\"targets\":[1]}", NULL, "predictions"},
+    };
+    expect_all(rows, COUNT(rows), "missing-member");
+}
+
+static void no_member_is_ignored(void **state)
+{
+    (void)state;
+#define WHOLE "\"predictions\":[1],\"targets\":[0]"
+    static const struct row rows[] = {
+        {"{" WHOLE ",\"weight\":[1]}", NULL, "weight"},
+        {"{" WHOLE ",\"Weights\":[1]}", NULL, "Weights"},
+        {"{" WHOLE ",\"Reduction\":\"sum\"}", NULL, "Reduction"},
+        {"{\"PREDICTIONS\":[1]," WHOLE "}", NULL, "PREDICTIONS"},
+        {"{" WHOLE ",\"\":1}", NULL, NULL},
+        {"{" WHOLE ",\" weights\":[1]}", NULL, NULL},
+        {"{" WHOLE ",\"a/b~c\":null}", NULL, "a/b~c"},
+        {"{" WHOLE ",\"\xE2\x82\xAC\":{\"x\":[]}}", NULL, "\xE2\x82\xAC"},
+        {"{" WHOLE ",\"\\u20ac\":true}", NULL, NULL},
+        {"{" WHOLE ",\"a\\\"b\":0.5}", NULL, NULL},
+        {"{" WHOLE ",\"a\\tb\":0.5}", NULL, NULL},
+        {"{" WHOLE ",\"x\":[1,2,3]}", NULL, NULL},
+        {"{" WHOLE ",\"x\":[[1,2],[3,4]]}", NULL, NULL},
+        {"{" WHOLE ",\"x\":{\"predictions\":[1]}}", NULL, NULL},
+    };
+    expect_all(rows, COUNT(rows), "unknown-member");
+}
+
+/* As cJSON ends its strings at a NUL, such names are told apart or not at all. */
+static void a_name_that_goes_on_after_a_nul_is_unknown(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{" WHOLE ",\"weights\\u0000\":[1]}",
+        "{" WHOLE ",\"reduction\\u0000\":\"sum\"}",
+        "{\"predictions\\u0000\":[1],\"targets\":[0]}",
+        "{\"predictions\":[1],\"targets\\u0000x\":[0]}",
+        "{" WHOLE ",\"\\u0000\":[0]}",
+    };
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct reply reply = client_post(&client, bodies[i]);
+        cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
+        reply_free(&reply);
+    }
+}
+
+static void every_member_has_its_type(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":1,\"targets\":[0]}", "/predictions", "predictions"},
+        {"{\"predictions\":null,\"targets\":[0]}", "/predictions", NULL},
+        {"{\"predictions\":\"[1]\",\"targets\":[0]}", "/predictions", NULL},
+        {"{\"predictions\":{},\"targets\":[0]}", "/predictions", NULL},
+        {"{\"predictions\":{\"0\":1},\"targets\":[0]}", "/predictions", NULL},
+        {"{\"predictions\":[1],\"targets\":true}", "/targets", "targets"},
+        {"{\"predictions\":[1],\"targets\":1e999}", "/targets", NULL},
+        {"{" WHOLE ",\"weights\":null}", "/weights", "weights"},
+        {"{" WHOLE ",\"weights\":1}", "/weights", NULL},
+        {"{" WHOLE ",\"weights\":\"\"}", "/weights", NULL},
+        {"{" WHOLE ",\"reduction\":null}", "/reduction", "reduction"},
+        {"{" WHOLE ",\"reduction\":1}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":[\"sum\"]}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":[1]}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":{}}", "/reduction", NULL},
+        {"{" WHOLE ",\"gradients\":null}", "/gradients", "gradients"},
+        {"{" WHOLE ",\"gradients\":\"predictions\"}", "/gradients", NULL},
+        {"{" WHOLE ",\"gradients\":{}}", "/gradients", NULL},
+        {"{" WHOLE ",\"gradients\":false}", "/gradients", NULL},
+        {"{" WHOLE ",\"gradients\":[null]}", "/gradients/0", NULL},
+        {"{" WHOLE ",\"gradients\":[\"targets\",true]}", "/gradients/1", NULL},
+        {"{" WHOLE ",\"gradients\":[\"targets\",1]}", "/gradients/1", NULL},
+        {"{" WHOLE ",\"gradients\":[[\"targets\"]]}", "/gradients/0", NULL},
+    };
+    expect_all(rows, COUNT(rows), "wrong-type");
+    /* a list of numbers: the list or its first element may be named */
+    struct reply reply = client_post(&client, "{" WHOLE ",\"gradients\":[0,1]}");
+    cJSON_Delete(reply_problem(&reply, 422, "wrong-type"));
+    reply_free(&reply);
+}
+
+static void every_element_is_a_number(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[null],\"targets\":[0]}", "/predictions/0", NULL},
+        {"{\"predictions\":[\"1\"],\"targets\":[0]}", "/predictions/0", NULL},
+        {"{\"predictions\":[\"NaN\"],\"targets\":[0]}", "/predictions/0", NULL},
+        {"{\"predictions\":[true,1],\"targets\":[0,0]}", "/predictions/0", NULL},
+        {"{\"predictions\":[{}],\"targets\":[0]}", "/predictions/0", NULL},
+        {"{\"predictions\":[1,null],\"targets\":[0,0]}", "/predictions/1", NULL},
+        {"{\"predictions\":[1,2,\"3\"],\"targets\":[0,0,0]}", "/predictions/2", NULL},
+        {"{\"predictions\":[1,{\"a\":[1,{}]}],\"targets\":[0,0]}", "/predictions/1", NULL},
+        {"{\"predictions\":[[null]],\"targets\":[0]}", "/predictions/0/0", NULL},
+        {"{\"predictions\":[[[\"x\"]]],\"targets\":[0]}", "/predictions/0/0/0", NULL},
+        {"{\"predictions\":[[1,2],[3,false]],\"targets\":[[1,2],[3,4]]}", "/predictions/1/1", NULL},
+        {"{\"predictions\":[[1,2],null],\"targets\":[[1,2],[3,4]]}", "/predictions/1", NULL},
+        {"{\"predictions\":[[1,2],\"x\"],\"targets\":[[1,2],[3,4]]}", "/predictions/1", NULL},
+        {"{\"predictions\":[[1,2],{}],\"targets\":[[1,2],[3,4]]}", "/predictions/1", NULL},
+        {"{\"predictions\":[1,2,3],\"targets\":[0,0,null]}", "/targets/2", NULL},
+        {"{" WHOLE ",\"weights\":[\"1\"]}", "/weights/0", NULL},
+        {"{" WHOLE ",\"weights\":[1,null]}", "/weights/1", NULL},
+        {"{\"predictions\":[1,2,3,4,5,6,7,8,9,10,11,12,\"\\u0000\"],\"targets\":[0]}", "/predictions/12", NULL},
+    };
+    expect_all(rows, COUNT(rows), "wrong-type");
+}
+
+static void reduction_and_gradients_name_what_there_is(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{" WHOLE ",\"reduction\":\"max\"}", "/reduction", "max"},
+        {"{" WHOLE ",\"reduction\":\"Mean\"}", "/reduction", "Mean"},
+        {"{" WHOLE ",\"reduction\":\"\"}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":\"mean \"}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":\"mean\\u0000\"}", "/reduction", NULL},
+        {"{" WHOLE ",\"reduction\":\"me\"}", "/reduction", NULL},
+        {"{" WHOLE ",\"gradients\":[\"weights\"]}", "/gradients/0", "weights"},
+        {"{" WHOLE ",\"gradients\":[\"predictions\",\"Targets\"]}", "/gradients/1", "Targets"},
+        {"{" WHOLE ",\"gradients\":[\"\"]}", "/gradients/0", NULL},
+        {"{" WHOLE ",\"gradients\":[\"targets\\u0000\"]}", "/gradients/0", NULL},
+        {"{" WHOLE ",\"gradients\":[\"targets\",\"targets\"]}", "/gradients/1", "targets"},
+        {"{" WHOLE ",\"gradients\":[\"predictions\",\"targets\",\"\\u0070redictions\"]}", "/gradients/2",
+         "predictions"},
+    };
+    expect_all(rows, COUNT(rows), "unknown-value");
+}
+
+static void arrays_are_rectangular(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[[1,2],[3]],\"targets\":[[1,2],[3,4]]}", "/predictions/1", "1"},
+        {"{\"predictions\":[[1],[2,3]],\"targets\":[[1],[2]]}", "/predictions/1", "2"},
+        {"{\"predictions\":[[1,2],[3,4],[]],\"targets\":[[1,2],[3,4]]}", "/predictions/2", NULL},
+        {"{\"predictions\":[1,[2]],\"targets\":[1,2]}", "/predictions/1", NULL},
+        {"{\"predictions\":[1,2,[]],\"targets\":[1,2]}", "/predictions/2", NULL},
+        {"{\"predictions\":[[1],2],\"targets\":[[1],[2]]}", "/predictions/1", NULL},
+        {"{\"predictions\":[[1],[[2]]],\"targets\":[[1],[2]]}", "/predictions/1/0", NULL},
+        {"{\"predictions\":[[[1]],[2]],\"targets\":[[[1]],[[2]]]}", "/predictions/1/0", NULL},
+        {"{\"predictions\":[[[1,2],[3,4]],[[5,6]]],\"targets\":[1]}", "/predictions/1", NULL},
+        {"{\"predictions\":[[[1,2],[3,4]],[[5,6],[7]]],\"targets\":[1]}", "/predictions/1/1", NULL},
+        {"{\"predictions\":[1],\"targets\":[[1],[1,2,3]]}", "/targets/1", NULL},
+        {"{" WHOLE ",\"weights\":[[1,2],[3]]}", "/weights/1", NULL},
+    };
+    expect_all(rows, COUNT(rows), "not-rectangular");
+}
+
+static void nothing_is_broadcast(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[1,2],\"targets\":[1]}", "/targets", "[2]"},
+        {"{\"predictions\":[1],\"targets\":[1,2]}", "/targets", "[2]"},
+        {"{\"predictions\":[1,2],\"targets\":[[1],[2]]}", "/targets", "[2,1]"},
+        {"{\"predictions\":[[1],[2]],\"targets\":[1,2]}", "/targets", "[2,1]"},
+        {"{\"predictions\":[[1,2]],\"targets\":[1,2]}", "/targets", "[1,2]"},
+        {"{\"predictions\":[[1,2]],\"targets\":[[1],[2]]}", "/targets", "[2,1]"},
+        {"{\"predictions\":[[1,2,3],[4,5,6]],\"targets\":[[1,2],[3,4],[5,6]]}", "/targets", "[3,2]"},
+        {"{\"predictions\":[[1]],\"targets\":[[[1]]]}", "/targets", "[1,1,1]"},
+        {"{\"predictions\":[1,2],\"targets\":[1,2],\"weights\":[1]}", "/weights", "[1]"},
+        {"{\"predictions\":[1,2],\"targets\":[1,2],\"weights\":[[1,2]]}", "/weights", "[1,2]"},
+        {"{\"predictions\":[[1,2]],\"targets\":[[1,2]],\"weights\":[1,2]}", "/weights", "[2]"},
+        {"{\"weights\":[1],\"targets\":[1,2],\"predictions\":[1,2]}", "/weights", NULL},
+    };
+    expect_all(rows, COUNT(rows), "shape-mismatch");
+}
+
+static void there_is_an_element(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[],\"targets\":[]}", "/predictions", NULL},
+        {"{\"predictions\":[ ],\"targets\":[1],\"reduction\":\"sum\"}", "/predictions", NULL},
+        {"{\"predictions\":[1],\"targets\":[],\"reduction\":\"none\"}", "/targets", NULL},
+        {"{" WHOLE ",\"weights\":[]}", "/weights", NULL},
+        {"{\"predictions\":[[]],\"targets\":[[]]}", "/predictions/0", NULL},
+        {"{\"predictions\":[[[]]],\"targets\":[1]}", "/predictions/0/0", NULL},
+        {"{\"predictions\":[[],[]],\"targets\":[[],[]]}", "/predictions/0", NULL},
+    };
+    expect_all(rows, COUNT(rows), "no-element");
+}
+
+static void numbers_are_within_the_range_of_double(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[1e309],\"targets\":[0]}", "/predictions/0", "1.7976931348623157e"},
+        {"{\"predictions\":[0,-1e400],\"targets\":[0,0]}", "/predictions/1", NULL},
+        {"{\"predictions\":[0],\"targets\":[1e999999999999999999999]}", "/targets/0", NULL},
+        {"{\"predictions\":[[1,2],[3,1e400]],\"targets\":[0,0]}", "/predictions/1/1", NULL},
+        {"{\"predictions\":[1.7976931348623159e308],\"targets\":[0]}", "/predictions/0", NULL},
+        /* the largest double and half its last bit, exactly: a tie, to even, and out */
+        {"{\"predictions\":["
+         "17976931348623158079372897140530341507993413271003782693617377898044496829276475094664901797"
+         "7587207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711531764475"
+         "73"
+         "027006985557136695962284291481986083493647529271907416844436551070434271155969950809304288017790417449779"
+         "2],\"targets\":[0]}",
+         "/predictions/0", NULL},
+        {"{\"predictions\":[2e308],\"targets\":[2e308],\"weights\":[0]}", "/predictions/0", NULL},
+        {"{" WHOLE ",\"weights\":[1e309]}", "/weights/0", NULL},
+    };
+    expect_all(rows, COUNT(rows), "number-out-of-range");
+}
+
+static void weights_are_not_negative(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "-1"},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "-0.1"},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}", "/weights/1", NULL},
+        {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],\"reduction\":\"none\"}",
+         "/weights/1/0", "-3"},
+        {"{" WHOLE ",\"weights\":[-1e308]}", "/weights/0", NULL},
+    };
+    expect_all(rows, COUNT(rows), "negative-weight");
+}
+
+static void a_mean_has_some_weight(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"{" WHOLE ",\"weights\":[0]}", "/weights", NULL},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,-0.0],\"reduction\":\"mean\"}", "/weights", NULL},
+        {"{\"predictions\":[[1],[2]],\"targets\":[[0],[0]],\"weights\":[[-0],[1e-400]]}", "/weights", NULL},
+        {"{" WHOLE ",\"weights\":[0],\"gradients\":[]}", "/weights", NULL},
+    };
+    expect_all(rows, COUNT(rows), "zero-weights");
+}
+
+static void a_result_beyond_double_is_an_error_and_no_infinity(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"predictions\":[1e200],\"targets\":[-1e200]}",
+        "{\"predictions\":[1e200],\"targets\":[-1e200],\"gradients\":[]}",
+        "{\"predictions\":[1.5e308],\"targets\":[-1.5e308]}",
+        "{\"predictions\":[1e154,1e154],\"targets\":[0,0],\"reduction\":\"sum\"}",
+        "{\"predictions\":[1,1e200],\"targets\":[0,0],\"reduction\":\"none\"}",
+        "{\"predictions\":[1e100],\"targets\":[0],\"weights\":[1e150],\"reduction\":\"sum\"}",
+        /* the gradient alone */
+        "{\"predictions\":[0.6],\"targets\":[0],\"weights\":[1.7e308],\"reduction\":\"sum\"}",
+        "{\"predictions\":[0.6],\"targets\":[0],\"weights\":[1.7e308],\"reduction\":\"sum\",\"gradients\":[\"targets\"]"
+        "}",
+    };
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct reply reply = client_post(&client, bodies[i]);
+        cJSON_Delete(reply_problem(&reply, 422, "overflow"));
+        reply_free(&reply);
+    }
+}
+
+/* {"predictions":[1],"targets":[0],MORE} with the member that print adds. */
+static void expect_complex(const char *slug, void (*print)(struct text *body))
+{
+    struct text body = {0};
+    text_printf(&body, "{" WHOLE ",");
+    print(&body);
+    text_printf(&body, "}");
+    struct reply reply = client_post(&client, body.bytes);
+    cJSON_Delete(reply_problem(&reply, 422, slug));
+    reply_free(&reply);
+    text_free(&body);
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+}
+
+static void print_long_number(struct text *body)
+{
+    text_printf(body, "\"weights\":[1.");
+    text_repeat(body, "0", 4095);
+    text_printf(body, "]");
+}
+
+static void print_very_long_number(struct text *body)
+{
+    text_printf(body, "\"weights\":[1.5,");
+    text_repeat(body, "9", 1000000);
+    text_printf(body, "]");
+}
+
+static void print_long_string(struct text *body)
+{
+    text_printf(body, "\"reduction\":\"");
+    text_repeat(body, "x", 100000);
+    text_printf(body, "\"");
+}
+
+static void print_long_name(struct text *body)
+{
+    text_printf(body, "\"");
+    text_repeat(body, "x", 100000);
+    text_printf(body, "\":1");
+}
+
+static void print_many_members(struct text *body)
+{
+    for (int i = 0; i < 1000; i++) text_printf(body, i ? ",\"%d\":1" : "\"%d\":1", i);
+}
+
+static void print_many_arrays(struct text *body)
+{
+    text_printf(body, "\"x\":[");
+    for (int i = 0; i < 1000; i++) text_printf(body, i ? ",[%d]" : "\"\",[%d]", i);
+    text_printf(body, "]");
+}
+
+static void what_no_request_needs_is_bounded(void **state)
+{
+    (void)state;
+    expect_complex("number-too-long", print_long_number);
+    expect_complex("number-too-long", print_very_long_number);
+    expect_complex("request-too-complex", print_long_string);
+    expect_complex("request-too-complex", print_long_name);
+    expect_complex("request-too-complex", print_many_members);
+    expect_complex("request-too-complex", print_many_arrays);
+    assert_int_equal(client.connections, 1);
+}
+
+/* The caller's own text, repeated in a detail and cut there, must not be cut within a character. */
+static void a_problem_is_utf_8_wherever_its_text_is_cut(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length < 260; length++) {
+        struct text body = {0};
+        text_printf(&body, "{" WHOLE ",\"");
+        text_repeat(&body, "x", length);
+        text_repeat(&body, "\xF0\x9F\x98\x80", 100);
+        text_printf(&body, "\":1}");
+        struct reply reply = client_post(&client, body.bytes);
+        cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
+        for (const char *p = reply.body.bytes; *p; p++) {
+            if ((unsigned char)*p < 0x80) continue;
+            assert_memory_equal(p, "\xF0\x9F\x98\x80", 4);
+            p += 3;
+        }
+        reply_free(&reply);
+        text_free(&body);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_is_an_object),
+        cmocka_unit_test(predictions_and_targets_must_be_there),
+        cmocka_unit_test(no_member_is_ignored),
+        cmocka_unit_test(a_name_that_goes_on_after_a_nul_is_unknown),
+        cmocka_unit_test(every_member_has_its_type),
+        cmocka_unit_test(every_element_is_a_number),
+        cmocka_unit_test(reduction_and_gradients_name_what_there_is),
+        cmocka_unit_test(arrays_are_rectangular),
+        cmocka_unit_test(nothing_is_broadcast),
+        cmocka_unit_test(there_is_an_element),
+        cmocka_unit_test(numbers_are_within_the_range_of_double),
+        cmocka_unit_test(weights_are_not_negative),
+        cmocka_unit_test(a_mean_has_some_weight),
+        cmocka_unit_test(a_result_beyond_double_is_an_error_and_no_infinity),
+        cmocka_unit_test(what_no_request_needs_is_bounded),
+        cmocka_unit_test(a_problem_is_utf_8_wherever_its_text_is_cut),
+    };
+    return cmocka_run_group_tests_name("test_invalid", tests, open_service, close_service);
+}
