@@ -14,6 +14,7 @@ struct answer {
     const char *media_type; /* static; NULL: no body */
     const char *allow;      /* static, or NULL: the Allow header */
     unsigned retry_after;   /* seconds; 0: no Retry-After header */
+    bool is_last;           /* the connection closes after it */
 
     char *text;    /* the whole body; whoever consumes the answer frees it, unless: */
     bool constant; /* text is static */

@@ -27,6 +27,8 @@ static struct problem_kind kind_of(enum problem_type type)
         return (struct problem_kind){"/problems/nesting-too-deep", "The body nests too deeply", 400, 0};
     case PROBLEM_DUPLICATE_MEMBER:
         return (struct problem_kind){"/problems/duplicate-member", "A member name is given twice", 400, 0};
+    case PROBLEM_MALFORMED_HEADERS:
+        return (struct problem_kind){"/problems/malformed-headers", "The request's headers are malformed", 400, 0};
     case PROBLEM_NOT_FOUND:
         return (struct problem_kind){"/problems/not-found", "There is nothing at this path", 404, 0};
     case PROBLEM_METHOD_NOT_ALLOWED:

@@ -1,0 +1,174 @@
+/* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
+#include "exchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct service service = {.max_body = 100, .budget = {.limit = 1 << 20}};
+
+static struct exchange_head head_of(const char *method, const char *target)
+{
+    return (struct exchange_head){.method = method, .target = target, .version = "HTTP/1.1", .hosts = 1};
+}
+
+/* The status of the answer to a head and a body; its text must hold wanted. */
+static unsigned status_of(const struct exchange_head *head, const char *body, bool urgent, const char *wanted)
+{
+    struct answer answer;
+    struct exchange *exchange = exchange_open(&service, head);
+    assert_non_null(exchange);
+    assert_int_equal(exchange_is_urgent(exchange), urgent);
+    if (!urgent) exchange_receive(exchange, body, strlen(body));
+    exchange_answer(exchange, &answer);
+    if (answer.length > 0) {
+        char *text = strndup(answer.text, answer.length);
+        if (strstr(text, wanted) == NULL) fail_msg("no \"%s\" in %s", wanted, text);
+        free(text);
+    }
+    if (!answer.constant) free(answer.text);
+    exchange_close(exchange);
+    assert_int_equal(atomic_load(&service.budget.used), 0);
+    return answer.status;
+}
+
+static const char good[] = "{\"predictions\":[1],\"targets\":[0]}";
+
+static void a_request_is_answered_by_its_route(void **state)
+{
+    (void)state;
+    struct exchange_head post = head_of("POST", "/mse");
+    assert_int_equal(status_of(&post, good, false, "{\"loss\":1,"), 200);
+    struct exchange_head get = head_of("GET", "/healthz");
+    assert_int_equal(status_of(&get, "", false, "ok"), 200);
+    struct exchange_head absolute = head_of("GET", "http://localhost:8080/healthz");
+    assert_int_equal(status_of(&absolute, "", false, "ok"), 200);
+    struct exchange_head bare = head_of("GET", "http://localhost");
+    assert_int_equal(status_of(&bare, "", false, "not-found"), 404);
+    struct exchange_head head = head_of("HEAD", "/openapi.yaml");
+    assert_int_equal(status_of(&head, "", false, "openapi"), 200);
+    struct exchange_head server = head_of("OPTIONS", "*");
+    assert_int_equal(status_of(&server, "", false, ""), 204);
+}
+
+static void a_refusal_reads_the_body_and_keeps_the_connection(void **state)
+{
+    (void)state;
+    struct exchange_head nowhere = head_of("POST", "/nowhere");
+    assert_int_equal(status_of(&nowhere, good, false, "not-found"), 404);
+    struct exchange_head put = head_of("PUT", "/mse");
+    assert_int_equal(status_of(&put, good, false, "method-not-allowed"), 405);
+    struct exchange_head csv = head_of("POST", "/mse");
+    csv.content_type = "text/csv";
+    assert_int_equal(status_of(&csv, good, false, "unsupported-media-type"), 415);
+    struct exchange_head gzip = head_of("POST", "/mse");
+    gzip.content_encoding = "gzip";
+    assert_int_equal(status_of(&gzip, good, false, "unsupported-media-type"), 415);
+    struct exchange_head html = head_of("POST", "/mse");
+    html.accept[html.accepts++] = "text/html";
+    assert_int_equal(status_of(&html, good, false, "not-acceptable"), 406);
+}
+
+static void who_waits_for_leave_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct exchange_head csv = head_of("POST", "/mse");
+    csv.content_type = "text/csv";
+    csv.expect = "100-Continue";
+    assert_int_equal(status_of(&csv, "", true, "unsupported-media-type"), 415);
+}
+
+static void a_body_over_the_limit_is_refused_when_it_is_announced_or_passed(void **state)
+{
+    char large[102];
+    (void)state;
+    memset(large, ' ', 101);
+    large[101] = '\0';
+    struct exchange_head announced = head_of("POST", "/mse");
+    announced.content_length = "101";
+    announced.content_lengths = 1;
+    assert_int_equal(status_of(&announced, "", true, "100 bytes"), 413);
+    struct exchange_head chunked = head_of("POST", "/mse");
+    chunked.transfer_encoding = "chunked";
+    chunked.transfer_encodings = 1;
+    assert_int_equal(status_of(&chunked, large, false, "100 bytes"), 413);
+    large[100] = '\0';
+    assert_int_equal(status_of(&chunked, large, false, "malformed-json"), 400);
+}
+
+static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **state)
+{
+    static const struct exchange_head rows[] = {
+        {.method = "POST", .target = "/mse", .version = "HTTP/1.1"},
+        {.method = "POST", .target = "/mse", .version = "HTTP/1.1", .hosts = 2},
+        {.method = "POST",
+         .target = "/mse",
+         .version = "HTTP/1.1",
+         .hosts = 1,
+         .content_length = "5",
+         .content_lengths = 2},
+        {.method = "POST",
+         .target = "/mse",
+         .version = "HTTP/1.1",
+         .hosts = 1,
+         .content_length = "5",
+         .content_lengths = 1,
+         .transfer_encoding = "chunked",
+         .transfer_encodings = 1},
+        {.method = "POST",
+         .target = "/mse",
+         .version = "HTTP/1.1",
+         .hosts = 1,
+         .transfer_encoding = "gzip, chunked",
+         .transfer_encodings = 1},
+        {.method = "POST",
+         .target = "/mse",
+         .version = "HTTP/1.1",
+         .hosts = 1,
+         .transfer_encoding = "chunked",
+         .transfer_encodings = 2},
+        {.method = "POST",
+         .target = "/mse",
+         .version = "HTTP/1.0",
+         .transfer_encoding = "chunked",
+         .transfer_encodings = 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(status_of(&rows[i], "", true, "malformed-headers"), 400);
+    }
+    struct exchange_head old = {.method = "GET", .target = "/healthz", .version = "HTTP/1.0"};
+    assert_int_equal(status_of(&old, "", false, "ok"), 200);
+}
+
+static void a_draining_server_takes_no_new_work(void **state)
+{
+    (void)state;
+    struct exchange_head post = head_of("POST", "/mse");
+    struct exchange_head health = head_of("GET", "/healthz");
+    struct exchange_head ready = head_of("GET", "/readyz");
+    assert_int_equal(status_of(&ready, "", false, "ready"), 200);
+    atomic_store(&service.draining, true);
+    assert_int_equal(status_of(&post, good, false, "draining"), 503);
+    assert_int_equal(status_of(&health, "", false, "ok"), 200);
+    assert_int_equal(status_of(&ready, "", false, "draining"), 503);
+    atomic_store(&service.draining, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_is_answered_by_its_route),
+        cmocka_unit_test(a_refusal_reads_the_body_and_keeps_the_connection),
+        cmocka_unit_test(who_waits_for_leave_is_refused_at_once),
+        cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
+        cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
+        cmocka_unit_test(a_draining_server_takes_no_new_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
