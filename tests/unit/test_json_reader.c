@@ -28,7 +28,7 @@ static void read_rows(const struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++) reads_as(rows[i].text, rows[i].length, rows[i].expected);
 }
 
-#define READ_ROWS(rows) read_rows(rows, sizeof rows / sizeof rows[0])
+#define READ_ROWS(rows) read_rows(rows, sizeof(rows) / sizeof((rows)[0]))
 
 static void arrays_that_begin_with_a_number_become_tensors(void **state)
 {
