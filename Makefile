@@ -44,6 +44,7 @@ UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT  := $(filter-out $(UNIT_TESTS),$(basename $(notdir $(wildcard tests/unit/*.c))))
 HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
 HTTP_SUPPORT  := $(filter-out $(HTTP_TESTS),$(basename $(notdir $(wildcard tests/http/*.c))))
+CONTRACT_TEST := tests/http/test_contract.py
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -102,7 +103,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-container lint lint-openapi \
-    bench bench-quick bench-deps image install uninstall clean help
+    image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -122,7 +123,7 @@ test-unit: $(release.unit) ## run the unit tests
 	tests/run $(release.unit)
 
 test-http: build/mse-server $(release.http) ## run the HTTP tests against the server
-	MSE_SERVER=build/mse-server tests/run $(release.http)
+	MSE_SERVER=build/mse-server tests/run $(release.http) $(CONTRACT_TEST)
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/install/run
@@ -131,48 +132,20 @@ test-install: all ## install to a temporary folder, use what is there, and unins
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 test-sanitize: $(foreach v,asan tsan,build/$v/mse-server $($v.unit) $($v.http)) ## run all tests under ASan+UBSan and TSan
-	MSE_SERVER=build/asan/mse-server $(fixed_addresses) tests/run $(asan.unit) $(asan.http)
-	MSE_SERVER=build/tsan/mse-server $(fixed_addresses) tests/run $(tsan.unit) $(tsan.http)
+	MSE_SERVER=build/asan/mse-server $(fixed_addresses) tests/run $(asan.unit) $(asan.http) $(CONTRACT_TEST)
+	MSE_SERVER=build/tsan/mse-server $(fixed_addresses) tests/run $(tsan.unit) $(tsan.http) $(CONTRACT_TEST)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
 
 test-container: $(release.http) ## build the image, run it, and run the HTTP tests against it (needs Docker)
-	tests/container/run $(container_tests)
+	tests/container/run $(container_tests) $(CONTRACT_TEST)
 
 lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
 	CFLAGS="$(filter-out -M%,$(BASE))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
 
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi
-
-# ---- benchmarks
-
-peer_objects   := $(addprefix build/obj/release/,bench/peer.o server/listener.o)
-bench_programs := $(addprefix build/bench/,transport obvious client \
-    $(notdir $(basename $(wildcard bench/numerics.c bench/json_reader.c bench/decimal.cpp))))
-
-$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o build/libmse.a
-	@mkdir -p $(@D)
-	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
-
-build/bench/transport build/bench/obvious: $(peer_objects)
-build/bench/json_reader: $(release.server)
-build/bench/numerics: build/obj/release/bench/plain.o
-build/obj/release/bench/plain.o: flags.release := -O3 -march=native
-
-build/bench/decimal: bench/decimal.cpp build/libmse.a
-	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -O3 -march=native -Iinclude -Isrc -o $@ $^
-
-bench: ## measure beside the peers, in some 8 minutes; writes docs/speed.svg
-bench-quick: ## the same in under two minutes, with more noise and no picture
-bench bench-quick: bench-deps
-	@$(MAKE) --no-print-directory build/mse-server $(bench_programs)
-	@/usr/bin/python3 bench/run.py $(if $(filter bench-quick,$@),--quick)
-
-bench-deps: ## install the Debian packages of the peers that are missing
-	@tools/deps bench
 
 # ---- shipping
 
