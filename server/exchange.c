@@ -11,6 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Bytes of a request's head. */
+#define HEAD_MAX 32768
+
 struct exchange {
     struct service *service;
     const struct route *route; /* NULL: none, or the whole server, "*" */
@@ -127,6 +130,17 @@ static void decide(struct exchange *exchange, const struct exchange_head *head)
     exchange->is_refused = true;
     if (fault != NULL) {
         problem_set(&exchange->refusal, PROBLEM_MALFORMED_HEADERS, "", "%s", fault);
+        exchange->is_urgent = true;
+        return;
+    }
+    if (head->is_surplus) {
+        problem_set(&exchange->refusal, PROBLEM_TOO_MANY_CONNECTIONS, "",
+                    "Connect again later, or keep fewer connections.");
+        exchange->is_urgent = true;
+        return;
+    }
+    if (head->size > HEAD_MAX) {
+        problem_set(&exchange->refusal, PROBLEM_HEADERS_TOO_LARGE, "", "Send at most %d bytes of headers.", HEAD_MAX);
         exchange->is_urgent = true;
         return;
     }

@@ -22,6 +22,8 @@ struct exchange_head {
     const char *transfer_encoding;
     const char *expect;
     const char *accept[EXCHANGE_ACCEPTS_MAX];
+    size_t size;                 /* bytes of the head */
+    bool is_surplus;             /* the connection is one too many */
     unsigned accepts;            /* of accept */
     unsigned hosts;              /* Host headers */
     unsigned content_lengths;    /* Content-Length headers */

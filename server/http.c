@@ -13,16 +13,21 @@
 /* Bytes of a connection's memory pool: its header limit, and about twice what one read takes in and one write sends. */
 #define POOL_SIZE ((size_t)128 * 1024)
 
-#define CONNECTIONS_MAX 10000U
-
-/* Seconds after which a connection on which nothing moves is closed. */
-#define IDLE_TIMEOUT 75U
+/* Connections that are taken beyond those that are served, to be told so; those beyond are closed without a word. */
+#define SURPLUS_MAX 64U
 
 struct http {
     struct service *service;
+    struct connections *connections;
     struct MHD_Daemon *daemon;
     atomic_size_t requests;
 };
+
+/* NULL where memory was short when it opened. */
+static struct connection *connection_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
 
 /* ---- the head of a request */
 
@@ -122,6 +127,7 @@ static void add_headers(struct MHD_Response *response, const struct answer *answ
 static enum MHD_Result send_answer(struct exchange *exchange, struct MHD_Connection *connection)
 {
     struct answer answer;
+    if (!connections_begin_answer(connection_of(connection))) return MHD_NO;
     exchange_answer(exchange, &answer);
     struct MHD_Response *response = answer.next != NULL ? create_stream(&answer) : create_whole(&answer);
     if (response == NULL) return MHD_NO; /* no memory for any answer: the connection is closed */
@@ -134,10 +140,25 @@ static enum MHD_Result send_answer(struct exchange *exchange, struct MHD_Connect
 
 /* ---- a request's life */
 
+/* The first line of a request has come in. */
+static void *begin_request(void *context, const char *uri, struct MHD_Connection *connection)
+{
+    struct http *http = context;
+    (void)uri;
+    connections_begin_request(http->connections, connection_of(connection));
+    return NULL; /* no exchange yet */
+}
+
 static struct exchange *begin(struct http *http, struct MHD_Connection *connection, const char *target,
                               const char *method, const char *version)
 {
-    struct exchange_head head = {.method = method, .target = target, .version = version};
+    struct connection *link = connection_of(connection);
+    struct exchange_head head = {
+        .method = method,
+        .target = target,
+        .version = version,
+        .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size,
+        .is_surplus = link != NULL && link->is_surplus};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
     struct exchange *exchange = exchange_open(http->service, &head);
     if (exchange != NULL) atomic_fetch_add(&http->requests, 1);
@@ -165,27 +186,43 @@ static void complete(void *context, struct MHD_Connection *connection, void **ex
                      enum MHD_RequestTerminationCode reason)
 {
     struct http *http = context;
-    (void)connection;
     (void)reason;
+    connections_end_request(http->connections, connection_of(connection));
     if (*exchange == NULL) return;
     exchange_close(*exchange);
     *exchange = NULL;
     atomic_fetch_sub(&http->requests, 1);
 }
 
+/* A connection opens or closes. */
+static void notice(void *context, struct MHD_Connection *connection, void **link,
+                   enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connections_close(http->connections, *link);
+    } else {
+        int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *link = connections_open(http->connections, socket);
+    }
+}
+
 /* ---- start and stop */
 
-struct http *http_start(struct service *service, unsigned threads)
+struct http *http_start(struct service *service, struct connections *connections, unsigned threads)
 {
     struct http *http = malloc(sizeof *http);
     if (http == NULL) return NULL;
     http->service = service;
+    http->connections = connections;
     atomic_init(&http->requests, 0);
     http->daemon =
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle,
+                         http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
                          http, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
                          NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
-                         CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT, MHD_OPTION_THREAD_POOL_SIZE,
+                         (unsigned)connections->max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (connections->idle_timeout + 999) / 1000, MHD_OPTION_THREAD_POOL_SIZE,
                          threads > 1 ? threads : 0, MHD_OPTION_END);
     if (http->daemon == NULL) {
         free(http);

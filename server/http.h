@@ -2,6 +2,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "connections.h"
 #include "service.h"
 
 #include <stdbool.h>
@@ -10,8 +11,8 @@
 struct http;
 
 /* Starts the event loops, one a thread. NULL: the system refused a thread or a descriptor; errno says why. The service
- * must outlive what is returned. */
-struct http *http_start(struct service *service, unsigned threads);
+ * and the connections must outlive what is returned. */
+struct http *http_start(struct service *service, struct connections *connections, unsigned threads);
 
 /* Takes a connection that has been accepted, and with it the socket, whatever comes of it. */
 void http_take(struct http *http, int socket, const struct sockaddr *peer, socklen_t peer_length);

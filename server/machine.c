@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A container sees its own control group at the root of the mount. */
@@ -53,4 +54,11 @@ uint64_t machine_memory(void)
     bool limited = read_numbers(CGROUP "memory.max", &limit, &unused) >= 1 ||
                    read_numbers(CGROUP "memory/memory.limit_in_bytes", &limit, &unused) >= 1;
     return limited && limit < memory ? limit : memory;
+}
+
+int64_t machine_milliseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }

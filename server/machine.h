@@ -8,6 +8,9 @@
  */
 unsigned machine_cores(void);
 
+/* Milliseconds on a clock that only ever goes forward. */
+int64_t machine_milliseconds(void);
+
 /* Bytes of physical memory, or the control group's limit where that is lower. */
 uint64_t machine_memory(void);
 

@@ -3,6 +3,7 @@
 #include "http.h"
 #include "listener.h"
 #include "log.h"
+#include "machine.h"
 #include "options.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Blocks of this size and more get pages of their own, which grow without being copied and go back to the system when
@@ -28,6 +28,13 @@
 #define DRAIN_TICK  10
 #define DRAIN_QUIET 100
 
+/* Descriptors that are not a connection's: standard ones, the listener, signals, and two for each event loop; and some
+ * for connections that are told that they are too many. */
+#define OTHER_DESCRIPTORS 256
+
+/* Milliseconds between two looks at who is overdue. */
+#define EXPIRY_TICK 200
+
 /* Milliseconds to wait when no descriptor is left for those that want to connect. */
 #define NO_DESCRIPTOR_PAUSE 50
 
@@ -35,6 +42,7 @@ enum { EXIT_BAD_OPTION = 2 };
 
 struct server {
     struct service service;
+    struct connections connections;
     struct http *http;
     int listener;
     int signals; /* readable when SIGTERM or SIGINT has come */
@@ -67,21 +75,27 @@ static bool await_signal(struct server *server, int milliseconds)
            read(server->signals, &signal_info, sizeof signal_info) == sizeof signal_info;
 }
 
-/* As many descriptors as the system allows: a connection needs one. */
-static void raise_descriptor_limit(void)
+/* A connection needs a descriptor: asks for as many as may be had, and returns for how many connections they do. */
+static size_t connections_possible(size_t wanted)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max >= wanted + OTHER_DESCRIPTORS) return wanted;
+    size_t possible = limit.rlim_max > OTHER_DESCRIPTORS ? (size_t)limit.rlim_max - OTHER_DESCRIPTORS : 1;
+    log_line("--max-connections is lowered from %zu to %zu: the system allows no more descriptors", wanted, possible);
+    return possible;
 }
 
 static bool start(struct server *server, const struct options *options)
 {
     char name[LISTENER_NAME_MAX];
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
-    raise_descriptor_limit();
+    server->connections.idle_timeout = options->idle_timeout;
+    server->connections.request_timeout = options->request_timeout;
+    server->connections.max = connections_possible((size_t)options->max_connections);
+    connections_init(&server->connections);
     server->service.max_body = options->max_body;
     server->service.budget.limit = options->max_memory;
 
@@ -95,7 +109,7 @@ static bool start(struct server *server, const struct options *options)
         log_line("cannot listen at the address of --listen: %s", strerror(errno));
         return false;
     }
-    server->http = http_start(&server->service, options->threads);
+    server->http = http_start(&server->service, &server->connections, options->threads);
     if (server->http == NULL) {
         log_line("cannot start %u threads: %s", options->threads, strerror(errno));
         return false;
@@ -106,25 +120,20 @@ static bool start(struct server *server, const struct options *options)
     return true;
 }
 
-/* Takes connections until a signal. */
+/* Takes connections until a signal, and looks at those that are open now and then. */
 static void serve(struct server *server)
 {
+    struct pollfd events[] = {{.fd = server->signals, .events = POLLIN}, {.fd = server->listener, .events = POLLIN}};
     for (;;) {
-        struct pollfd events[] = {{.fd = server->signals, .events = POLLIN},
-                                  {.fd = server->listener, .events = POLLIN}};
-        if (poll(events, 2, -1) < 0) continue;
+        /* An event loop has not yet counted a connection that was just handed to it. */
+        bool is_quiet = events[1].revents == 0 && atomic_load(&server->connections.count) == 0;
+        if (poll(events, 2, is_quiet ? -1 : EXPIRY_TICK) < 0) continue;
+        connections_expire(&server->connections);
         if (events[0].revents != 0 && await_signal(server, 0)) return;
         if (events[1].revents != 0 && !listener_accept(server->listener, take, server)) {
             if (await_signal(server, NO_DESCRIPTOR_PAUSE)) return;
         }
     }
-}
-
-static int64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 /* Lets the requests under way end; false where a second signal or the time-out came first. */
@@ -135,15 +144,16 @@ static bool drain(struct server *server, unsigned timeout)
     listener_accept(server->listener, take, server); /* those who have connected are answered, too */
     close(server->listener);
 
-    int64_t deadline = now() + timeout;
+    int64_t deadline = machine_milliseconds() + timeout;
     int quiet = 0;
     while (quiet < DRAIN_QUIET) {
+        connections_expire(&server->connections);
         if (await_signal(server, DRAIN_TICK)) {
             log_line("stopped by a second signal: %zu requests lost", http_requests(server->http));
             return false;
         }
         quiet = http_requests(server->http) == 0 ? quiet + DRAIN_TICK : 0;
-        if (now() >= deadline && quiet == 0) {
+        if (machine_milliseconds() >= deadline && quiet == 0) {
             log_line("stopped after the drain time-out: %zu requests lost", http_requests(server->http));
             return false;
         }

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MAX 1024
+#define THREADS_MAX     1024
+#define CONNECTIONS_MAX 1000000
 
 /* A number and what follows it; false where there is none or it is beyond uint64_t. */
 static bool read_number(const char *text, uint64_t *number, const char **unit)
@@ -122,6 +123,23 @@ static bool set_max_memory(struct options *options, const char *text)
     return read_size(text, &options->max_memory);
 }
 
+static bool set_max_connections(struct options *options, const char *text)
+{
+    const char *unit;
+    return read_number(text, &options->max_connections, &unit) && *unit == '\0' && options->max_connections >= 1 &&
+           options->max_connections <= CONNECTIONS_MAX;
+}
+
+static bool set_request_timeout(struct options *options, const char *text)
+{
+    return read_time(text, &options->request_timeout) && options->request_timeout > 0;
+}
+
+static bool set_idle_timeout(struct options *options, const char *text)
+{
+    return read_time(text, &options->idle_timeout) && options->idle_timeout > 0;
+}
+
 static bool set_drain_timeout(struct options *options, const char *text)
 {
     return read_time(text, &options->drain_timeout);
@@ -144,6 +162,12 @@ static const struct option_row {
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_body},
     {"max-memory", "SIZE", "half of memory", false, "all requests' numbers together; past it 503",
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_memory},
+    {"max-connections", "N", "10000", true, "connections served at once; past it 503",
+     "a whole number from 1 to 1000000", set_max_connections},
+    {"request-timeout", "TIME", "60s", true, "from the first byte of a request to its last; past it 408",
+     "a time above 0 with its unit, such as 500ms, 30s or 2m", set_request_timeout},
+    {"idle-timeout", "TIME", "75s", true, "a connection without a request, or on which nothing moves",
+     "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
     {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
      "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
 };

@@ -10,11 +10,14 @@
 struct options {
     struct sockaddr_storage address; /* where to listen */
     socklen_t address_length;
-    unsigned threads;       /* event loops */
-    uint64_t max_body;      /* bytes of a request's body */
-    uint64_t max_memory;    /* bytes of all requests' tensors together */
-    unsigned drain_timeout; /* milliseconds */
-    bool check;             /* ask a running server instead of being one */
+    unsigned threads;    /* event loops */
+    uint64_t max_body;   /* bytes of a request's body */
+    uint64_t max_memory; /* bytes of all requests' tensors together */
+    uint64_t max_connections;
+    unsigned request_timeout; /* milliseconds, as all times */
+    unsigned idle_timeout;
+    unsigned drain_timeout;
+    bool check; /* ask a running server instead of being one */
 };
 
 enum options_status {

@@ -35,6 +35,8 @@ static struct problem_kind kind_of(enum problem_type type)
         return (struct problem_kind){"/problems/method-not-allowed", "The path has no such method", 405, 0};
     case PROBLEM_NOT_ACCEPTABLE:
         return (struct problem_kind){"/problems/not-acceptable", "No acceptable media type", 406, 0};
+    case PROBLEM_REQUEST_TIMEOUT:
+        return (struct problem_kind){"/problems/request-timeout", "The request took too long to arrive", 408, 0};
     case PROBLEM_BODY_TOO_LARGE:
         return (struct problem_kind){"/problems/body-too-large", "The body is too large", 413, 0};
     case PROBLEM_UNSUPPORTED_MEDIA_TYPE:
@@ -66,10 +68,15 @@ static struct problem_kind kind_of(enum problem_type type)
         return (struct problem_kind){"/problems/zero-weights", "All weights are zero", 422, 0};
     case PROBLEM_OVERFLOW:
         return (struct problem_kind){"/problems/overflow", "A result is beyond the largest double", 422, 0};
+    case PROBLEM_HEADERS_TOO_LARGE:
+        return (struct problem_kind){"/problems/headers-too-large", "The headers are too large", 431, 0};
     case PROBLEM_INTERNAL_ERROR:
         return (struct problem_kind){"/problems/internal-error", "The server has a fault", 500, 0};
     case PROBLEM_MEMORY_EXHAUSTED:
         return (struct problem_kind){"/problems/memory-exhausted", "The server's memory is in use", 503, RETRY_AFTER};
+    case PROBLEM_TOO_MANY_CONNECTIONS:
+        return (struct problem_kind){"/problems/too-many-connections", "The server has too many connections", 503,
+                                     RETRY_AFTER};
     case PROBLEM_DRAINING:
         return (struct problem_kind){"/problems/draining", "The server is stopping", 503, RETRY_AFTER};
     }

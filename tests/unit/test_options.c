@@ -53,6 +53,9 @@ static void nothing_needs_to_be_configured(void **state)
     assert_int_equal(options.threads, machine_cores());
     assert_int_equal(options.max_body, 256 << 20);
     assert_int_equal(options.max_memory, machine_memory() / 2);
+    assert_int_equal(options.max_connections, 10000);
+    assert_int_equal(options.request_timeout, 60000);
+    assert_int_equal(options.idle_timeout, 75000);
     assert_int_equal(options.drain_timeout, 30000);
     assert_false(options.check);
 }
@@ -121,6 +124,11 @@ static void a_bad_value_is_named_in_one_line(void **state)
         {"--max-body=99999999999999999999", "--max-body"},
         {"--max-body=17179869184G", "--max-body"},
         {"--max-memory=lots", "--max-memory"},
+        {"--max-connections=0", "--max-connections"},
+        {"--max-connections=1000001", "--max-connections"},
+        {"--max-connections=1K", "--max-connections"},
+        {"--request-timeout=0s", "--request-timeout"},
+        {"--idle-timeout=0ms", "--idle-timeout"},
         {"--drain-timeout=30", "--drain-timeout"},
         {"--drain-timeout=3h", "--drain-timeout"},
         {"--drain-timeout=2147484s", "--drain-timeout"},

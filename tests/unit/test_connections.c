@@ -1,0 +1,156 @@
+/* test_connections.c - who must have moved on, and who has. */
+#include "connections.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* With time-outs of 0 whoever may be overdue is; with long ones nobody. */
+static struct connections overdue_at_once = {.max = 2};
+static struct connections patient = {.idle_timeout = 3600000, .request_timeout = 3600000, .max = 2};
+
+struct line {
+    int ours;
+    int peer;
+    struct connection *connection;
+};
+
+static struct line connect_line(struct connections *connections)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    return (struct line){ends[0], ends[1], connections_open(connections, ends[0])};
+}
+
+static void hang_up(struct connections *connections, struct line *line)
+{
+    connections_close(connections, line->connection);
+    close(line->ours);
+    close(line->peer);
+}
+
+/* What the peer hears: all text up to the end, or NULL if the line is still open and silent. */
+static const char *heard(const struct line *line)
+{
+    static char text[1024];
+    size_t length = 0;
+    ssize_t got;
+    while ((got = recv(line->peer, text + length, sizeof text - 1 - length, MSG_DONTWAIT)) > 0) length += (size_t)got;
+    text[length] = '\0';
+    return got == 0 ? text : NULL;
+}
+
+static void who_waits_too_long_is_shut_down_without_a_word(void **state)
+{
+    (void)state;
+    struct line line = connect_line(&overdue_at_once);
+    connections_expire(&overdue_at_once);
+    assert_string_equal(heard(&line), "");
+    connections_begin_request(&overdue_at_once, line.connection);
+    assert_false(connections_begin_answer(line.connection));
+    hang_up(&overdue_at_once, &line);
+}
+
+static void a_request_that_takes_too_long_is_answered_408(void **state)
+{
+    (void)state;
+    struct line line = connect_line(&overdue_at_once);
+    connections_begin_request(&overdue_at_once, line.connection);
+    connections_expire(&overdue_at_once);
+    const char *text = heard(&line);
+    assert_non_null(text);
+    assert_int_equal(strncmp(text, "HTTP/1.1 408 ", 13), 0);
+    assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+    assert_non_null(strstr(text, "/problems/request-timeout"));
+    assert_false(connections_begin_answer(line.connection));
+    connections_expire(&overdue_at_once);
+    hang_up(&overdue_at_once, &line);
+}
+
+static void nothing_is_said_on_an_encrypted_line(void **state)
+{
+    (void)state;
+    overdue_at_once.is_encrypted = true;
+    struct line line = connect_line(&overdue_at_once);
+    connections_begin_request(&overdue_at_once, line.connection);
+    connections_expire(&overdue_at_once);
+    assert_string_equal(heard(&line), "");
+    hang_up(&overdue_at_once, &line);
+    overdue_at_once.is_encrypted = false;
+}
+
+static void an_answer_that_goes_out_is_not_cut(void **state)
+{
+    (void)state;
+    struct line line = connect_line(&overdue_at_once);
+    connections_begin_request(&overdue_at_once, line.connection);
+    assert_true(connections_begin_answer(line.connection));
+    connections_expire(&overdue_at_once);
+    assert_null(heard(&line));
+    connections_end_request(&overdue_at_once, line.connection);
+    connections_expire(&overdue_at_once);
+    assert_string_equal(heard(&line), "");
+    hang_up(&overdue_at_once, &line);
+}
+
+static void who_is_in_time_is_left_alone(void **state)
+{
+    (void)state;
+    struct line lines[2] = {connect_line(&patient), connect_line(&patient)};
+    connections_begin_request(&patient, lines[0].connection);
+    connections_expire(&patient);
+    assert_null(heard(&lines[0]));
+    assert_null(heard(&lines[1]));
+    hang_up(&patient, &lines[0]);
+    hang_up(&patient, &lines[1]);
+}
+
+static void connections_beyond_the_limit_are_marked(void **state)
+{
+    (void)state;
+    struct line lines[4];
+    for (int i = 0; i < 3; i++) lines[i] = connect_line(&patient);
+    assert_false(lines[0].connection->is_surplus || lines[1].connection->is_surplus);
+    assert_true(lines[2].connection->is_surplus);
+    hang_up(&patient, &lines[1]); /* from the middle of the list */
+    hang_up(&patient, &lines[2]);
+    lines[3] = connect_line(&patient);
+    assert_false(lines[3].connection->is_surplus);
+    connections_expire(&patient);
+    hang_up(&patient, &lines[0]);
+    hang_up(&patient, &lines[3]);
+    assert_int_equal(atomic_load(&patient.count), 0);
+    assert_null(patient.first);
+}
+
+static void a_connection_that_memory_was_short_for_harms_nobody(void **state)
+{
+    (void)state;
+    connections_begin_request(&patient, NULL);
+    assert_false(connections_begin_answer(NULL));
+    connections_end_request(&patient, NULL);
+    connections_close(&patient, NULL);
+    assert_int_equal(atomic_load(&patient.count), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_waits_too_long_is_shut_down_without_a_word),
+        cmocka_unit_test(a_request_that_takes_too_long_is_answered_408),
+        cmocka_unit_test(nothing_is_said_on_an_encrypted_line),
+        cmocka_unit_test(an_answer_that_goes_out_is_not_cut),
+        cmocka_unit_test(who_is_in_time_is_left_alone),
+        cmocka_unit_test(connections_beyond_the_limit_are_marked),
+        cmocka_unit_test(a_connection_that_memory_was_short_for_harms_nobody),
+    };
+    connections_init(&overdue_at_once);
+    connections_init(&patient);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
