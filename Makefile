@@ -103,7 +103,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-container lint lint-openapi \
-    image install uninstall clean help
+    bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -146,6 +146,34 @@ lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, an
 
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi
+
+# ---- benchmarks
+
+peer_objects   := $(addprefix build/obj/release/,bench/peer.o server/listener.o)
+bench_programs := $(addprefix build/bench/,transport obvious client \
+    $(notdir $(basename $(wildcard bench/numerics.c bench/json_reader.c bench/decimal.cpp))))
+
+$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o build/libmse.a
+	@mkdir -p $(@D)
+	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+
+build/bench/transport build/bench/obvious: $(peer_objects)
+build/bench/json_reader: $(release.server)
+build/bench/numerics: build/obj/release/bench/plain.o
+build/obj/release/bench/plain.o: flags.release := -O3 -march=native
+
+build/bench/decimal: bench/decimal.cpp build/libmse.a
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O3 -march=native -Iinclude -Isrc -o $@ $^
+
+bench: ## measure beside the peers, in some 8 minutes; writes docs/speed.svg
+bench-quick: ## the same in under two minutes, with more noise and no picture
+bench bench-quick: bench-deps
+	@$(MAKE) --no-print-directory build/mse-server $(bench_programs)
+	@/usr/bin/python3 bench/run.py $(if $(filter bench-quick,$@),--quick)
+
+bench-deps: ## install the Debian packages of the peers that are missing
+	@tools/deps bench
 
 # ---- shipping
 

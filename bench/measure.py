@@ -1,0 +1,112 @@
+"""measure.py - single measurements: of requests through wrk and client.c, of memory, and of the micro programs."""
+import concurrent.futures
+import http.client
+import json
+import random
+import subprocess
+import time
+
+from peers import ROOT, WORK
+
+SIZES = (27, 1000, 100_000, 1_000_000)  # elements
+LARGEST = SIZES[-1]
+CONNECTIONS = 32
+LARGE_CALLERS = 4
+
+# A server sees a body again only after this many others: what a processor remembers of one must not help.
+BODIES = {27: 64, 1000: 16, 100_000: 2, 1_000_000: 1}
+
+
+def bodies(size):
+    """The file of bodies of this size, one a line: random doubles with all their digits, as json.dumps writes them."""
+    file = WORK / f"requests-{size}.jsonl"
+    if not file.exists():
+        source = random.Random(size)
+        lines = (
+            json.dumps({name: [source.random() for _ in range(size)] for name in ("predictions", "targets")})
+            for _ in range(BODIES[size])
+        )
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text("\n".join(lines) + "\n")
+        unfinished.rename(file)
+    return file
+
+
+def first_answer(peer, size):
+    """The text with which a peer answers the first body of a size."""
+    with open(bodies(size), "rb") as file:
+        body = file.readline()
+    connection = http.client.HTTPConnection("127.0.0.1", peer.port, timeout=120)
+    connection.request("POST", path(peer, size), body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    text = response.read()
+    connection.close()
+    if response.status != 200:
+        raise RuntimeError(f"{peer.label} answers {size} elements with {response.status}: {text[:200]}")
+    return text
+
+
+def path(peer, size):
+    return peer.path.format(SIZES.index(size))
+
+
+def pairs(line):
+    """'requests 5 failed 0' as a dictionary of numbers."""
+    words = line.split()
+    return {name: float(value) for name, value in zip(words[::2], words[1::2])}
+
+
+def run(words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)}\n{done.stdout}")
+    return done.stdout
+
+
+def checked(peer, measured):
+    if measured["failed"] > 0:
+        raise RuntimeError(f"{peer.label}: {measured['failed']:.0f} requests failed")
+    return measured
+
+
+def many_callers(peer, size, seconds):
+    """Requests a second, and the time of the slowest hundredth, with many connections at once."""
+    words = ["wrk", "--threads", "2", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
+    words += ["--timeout", "30s", "--script", "bench/wrk.lua", f"http://127.0.0.1:{peer.port}"]
+    printed = run(words + ["--", path(peer, size), str(bodies(size))])
+    measured = checked(peer, pairs(printed.strip().splitlines()[-1]))
+    return {"rate": measured["requests"] / measured["seconds"], "p99": measured["p99_us"] / 1e6}
+
+
+def one_caller(peer, size, seconds):
+    """The median time of requests one after another, in seconds."""
+    words = [str(WORK / "client"), str(peer.port), path(peer, size), str(bodies(size)), "1000000", str(seconds)]
+    return checked(peer, pairs(run(words)))["median_us"] / 1e6
+
+
+def slowest_hundredth_under_load(peer, size, seconds):
+    """The time of the slowest hundredth of small requests while others post large ones without pause."""
+    lead = 0.5
+    with concurrent.futures.ThreadPoolExecutor(LARGE_CALLERS) as pool:
+        large = [pool.submit(one_caller, peer, LARGEST, seconds + 2 * lead) for _ in range(LARGE_CALLERS)]
+        time.sleep(lead)
+        small = many_callers(peer, size, seconds)
+        for caller in large:
+            caller.result()
+    return small["p99"]
+
+
+def memory_an_element(peer):
+    """Bytes an element that the largest request adds to an idle, fresh process at most."""
+    idle = peer.memory("VmRSS")
+    one_caller(peer, LARGEST, 0)
+    return (peer.memory("VmHWM") - idle) / LARGEST
+
+
+def micro(name):
+    """What a micro program prints, lines of "name value unit"; None if it is not built."""
+    file = WORK / name
+    if not file.exists():
+        return None
+    rows = [line.split() for line in run([str(file)]).splitlines()]
+    return {row[0]: (float(row[1]), row[2]) for row in rows if len(row) == 3}
