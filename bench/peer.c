@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #define POOL_SIZE       ((size_t)128 * 1024)
-#define CONNECTIONS_MAX 10000U
-#define IDLE_TIMEOUT    75U
+#define CONNECTIONS_MAX 10000U /* --max-connections */
+#define IDLE_TIMEOUT    75U    /* --idle-timeout, in seconds */
 
 static void take(void *daemon, int socket, const struct sockaddr *address, socklen_t length)
 {

@@ -125,11 +125,10 @@ def all_peers(answers):
 
 
 def settings(file):
-    """What a file tells libmicrohttpd at its start."""
+    """What a file tells libmicrohttpd at its start, less the functions to call."""
     text = (ROOT / file).read_text()
-    words = set(re.findall(r"MHD_(?:USE|OPTION)_\w+", text)) - {"MHD_OPTION_UNESCAPE_CALLBACK"}
-    values = re.findall(r"#define (?:POOL_SIZE|CONNECTIONS_MAX|IDLE_TIMEOUT) .*", text)
-    return sorted(words), [value.split() for value in values]
+    words = {word for word in re.findall(r"MHD_(?:USE|OPTION)_\w+", text) if not re.search("CALLBACK|NOTIFY", word)}
+    return words, re.search(r"#define POOL_SIZE +(.*)", text)[1].strip()
 
 
 def check_same_transport():
