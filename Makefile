@@ -102,8 +102,8 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 # ---- building and running
 
-.PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-container lint lint-openapi \
-    bench bench-quick bench-deps image install uninstall clean help
+.PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-asan test-tsan test-container \
+    lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -131,9 +131,13 @@ test-install: all ## install to a temporary folder, use what is there, and unins
 # Sanitizers of gcc 12 fail at random where the kernel randomizes more than 28 bits of an address (vm.mmap_rnd_bits).
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-test-sanitize: $(foreach v,asan tsan,build/$v/mse-server $($v.unit) $($v.http)) ## run all tests under ASan+UBSan and TSan
-	MSE_SERVER=build/asan/mse-server $(fixed_addresses) tests/run $(asan.unit) $(asan.http) $(CONTRACT_TEST)
-	MSE_SERVER=build/tsan/mse-server $(fixed_addresses) tests/run $(tsan.unit) $(tsan.http) $(CONTRACT_TEST)
+test-sanitize: test-asan test-tsan ## run all tests under ASan+UBSan, and under TSan
+
+test-asan test-tsan: test-%: build/%/mse-server
+	MSE_SERVER=$< $(fixed_addresses) tests/run $($*.unit) $($*.http) $(CONTRACT_TEST)
+
+test-asan: $(asan.unit) $(asan.http)
+test-tsan: $(tsan.unit) $(tsan.http)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
