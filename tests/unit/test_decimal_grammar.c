@@ -171,7 +171,9 @@ static size_t expected_run(const char *text, const char *limit, const char **end
     size_t count = 0;
     for (*end = text; count < room; count++, *end = ++p) {
         while (p < limit && *p && strchr(white, *p)) p++;
+        const char *number = p;
         if (reference_parse(p, limit, &p, &values[count]) != DECIMAL_DONE) break;
+        if (p - number > DECIMAL_RUN_NUMBER_MAX) break;
         while (p < limit && *p && strchr(white, *p)) p++;
         if (p == limit || *p != ',') break;
     }
@@ -224,6 +226,20 @@ static void runs_hold_what_their_elements_hold_one_by_one(void **state)
     }
 }
 
+static void a_run_stops_before_a_number_that_is_too_long(void **state)
+{
+    (void)state;
+    const char *end;
+    double values[3];
+    for (size_t length = DECIMAL_RUN_NUMBER_MAX - 1; length <= DECIMAL_RUN_NUMBER_MAX + 1; length++) {
+        char *text = text_of("1, 0.", '3', length - 2, ",-7 ,");
+        size_t fits = length <= DECIMAL_RUN_NUMBER_MAX;
+        check_run(text, text + strlen(text), 3);
+        assert_int_equal(decimal_parse_run(text, text + strlen(text), &end, values, 3), fits ? 3 : 1);
+        assert_ptr_equal(end, fits ? text + strlen(text) : text + 2);
+    }
+}
+
 static void a_run_is_cut_at_every_byte_without_reading_on(void **state)
 {
     (void)state;
@@ -247,6 +263,7 @@ int main(void)
         cmocka_unit_test(every_short_text_is_judged_by_the_grammar),
         cmocka_unit_test(every_byte_after_every_beginning_is_judged_by_the_grammar),
         cmocka_unit_test(runs_hold_what_their_elements_hold_one_by_one),
+        cmocka_unit_test(a_run_stops_before_a_number_that_is_too_long),
         cmocka_unit_test(a_run_is_cut_at_every_byte_without_reading_on),
     };
     return cmocka_run_group_tests(tests, decimal_check_map, NULL);
