@@ -21,6 +21,7 @@ struct tensor {
     double *values;
     size_t length;   /* elements */
     size_t capacity; /* elements; capacity * sizeof(double) is what the budget is charged */
+    size_t room;     /* elements allocated, at least capacity; what is beyond it has never been touched */
     struct tensor_budget *budget;
     size_t rank;
     size_t shape[TENSOR_RANK_MAX];
