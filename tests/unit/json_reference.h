@@ -12,6 +12,6 @@ struct json_reference {
 };
 
 /* length is at most 4000. Of the limits it knows those of depth and of tensors. */
-void json_reference_read(const char *text, size_t length, struct json_reference *reference);
+void json_reference_read(const char *bytes, size_t length, struct json_reference *reference);
 
 #endif

@@ -35,7 +35,7 @@ static void put(struct text *t, const char *bytes)
     t->length += length;
 }
 
-#define PUT_ONE_OF(t, set) put(t, set[below(sizeof set / sizeof set[0])])
+#define PUT_ONE_OF(t, set) put(t, (set)[below(sizeof(set) / sizeof((set)[0]))])
 
 static void put_space(struct text *t)
 {

@@ -28,7 +28,7 @@ static void read_rows(const struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++) reads_as(rows[i].text, rows[i].length, rows[i].expected);
 }
 
-#define READ_ROWS(rows) read_rows(rows, sizeof rows / sizeof rows[0])
+#define READ_ROWS(rows) read_rows(rows, sizeof(rows) / sizeof((rows)[0]))
 
 static void arrays_that_begin_with_a_number_become_tensors(void **state)
 {
@@ -591,6 +591,65 @@ static void a_hundred_thousand_elements_are_read_whatever_the_layout(void **stat
     }
 }
 
+static void rows_are_read_whatever_their_length(void **state)
+{
+    (void)state;
+    static const char *const commas[] = {",", ", ", "\n,\n   "};
+    enum { COUNT = 5040 };
+    for (int row = 1; row <= 70; row++) {
+        if (COUNT % row != 0) continue;
+        char *text = malloc(COUNT * 24);
+        assert_non_null(text);
+        size_t length = 1;
+        text[0] = '[';
+        for (int i = 0; i < COUNT; i++) {
+            const char *comma = commas[row % 3];
+            length +=
+                (size_t)sprintf(text + length, "%s%d.25%s", i % row == 0 ? "[" : "", i, (i + 1) % row == 0 ? "]" : "");
+            length += (size_t)sprintf(text + length, "%s", i < COUNT - 1 ? comma : "]");
+        }
+        static struct json_reader reader;
+        struct tensor_budget budget = {.limit = SIZE_MAX};
+        for (size_t chunk = 1; chunk < 100; chunk += 7) {
+            json_reader_init(&reader, &budget);
+            for (size_t at = 0, size; at < length; at += size) {
+                size = length - at < chunk * chunk ? length - at : chunk * chunk;
+                json_reader_feed(&reader, guarded(text + at, size), size);
+            }
+            assert_int_equal(json_reader_finish(&reader), JSON_READER_DONE);
+            assert_int_equal(reader.error.fault, JSON_READER_NO_FAULT);
+            assert_int_equal(reader.tensors[0].shape[0], COUNT / row);
+            assert_int_equal(reader.tensors[0].shape[1], row);
+            assert_int_equal(reader.tensors[0].length, COUNT);
+            for (int i = 0; i < COUNT; i++) assert_true(reader.tensors[0].values[i] == i + 0.25);
+            json_reader_free(&reader);
+        }
+        free(text);
+    }
+}
+
+static void a_fault_in_a_later_row_is_told_as_in_the_first(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        ROW("[[1,2],[3,4],[5,6,7]]", "RAGGED@19 /2 2 3"),
+        ROW("[[1,2],[3,4],[5],[6,7]]", "RAGGED@15 /2 2 1"),
+        ROW("[[1,2],[3,4],[],[6,7]]", "RAGGED@14 /2 2 0"),
+        ROW("[[1,2],[3,4],[,]]", "SYNTAX@14 ',' a value or ']'"),
+        ROW("[[1,2],[3,4],[5,]]", "SYNTAX@16 ']' a value"),
+        ROW("[[1,2],[3,4],[null,6]]", "NOT_A_NUMBER@14 /2/0"),
+        ROW("[[1,2],[3,4],[5,null]]", "NOT_A_NUMBER@16 /2/1"),
+        ROW("[[1,2],[3,4],[5,6e999],[7,8]]", "RANGE@16 /2/1"),
+        ROW("[[1,2],[3,4],[5,6],7]", "RAGGED@19 /3 2 -1"),
+        ROW("[[1,2],[3,4],[5,[6]],7]", "RAGGED@16 /2/1 0 -1"),
+        ROW("[[1,2],[3,4],[5,6]],[7,8]]", "SYNTAX@19 ',' the end of the text"),
+        ROW("[[1,2],[3,4][5,6]]", "SYNTAX@12 '[' ',' or ']'"),
+        ROW("[[1],[2],[3],[4]", "TRUNCATED@16"),
+        ROW("[[[1],[2]],[[3],[4],[5]]]", "RAGGED@23 /1 2 3"),
+    };
+    READ_ROWS(rows);
+}
+
 static void a_tensor_moved_out_is_the_callers(void **state)
 {
     (void)state;
@@ -655,6 +714,8 @@ int main(void)
         cmocka_unit_test(a_budget_that_is_spent_at_any_growth_is_told_and_given_back),
         cmocka_unit_test(a_spent_budget_is_outweighed_by_bad_grammar_and_nothing_else),
         cmocka_unit_test(a_hundred_thousand_elements_are_read_whatever_the_layout),
+        cmocka_unit_test(rows_are_read_whatever_their_length),
+        cmocka_unit_test(a_fault_in_a_later_row_is_told_as_in_the_first),
         cmocka_unit_test(a_tensor_moved_out_is_the_callers),
         cmocka_unit_test(a_whole_document_is_done_before_it_is_finished),
     };
