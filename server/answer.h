@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The least room that a source is ever offered, in bytes. */
 #define ANSWER_ROOM_MIN 256
@@ -14,6 +15,7 @@ struct answer {
     const char *media_type; /* static; NULL: no body */
     const char *allow;      /* static, or NULL: the Allow header */
     unsigned retry_after;   /* seconds; 0: no Retry-After header */
+    uint64_t elements;      /* of the predictions that were answered */
     bool is_last;           /* the connection closes after it */
 
     char *text;    /* the whole body; whoever consumes the answer frees it, unless: */

@@ -3,6 +3,7 @@
 
 #include "machine.h"
 #include "problem.h"
+#include "refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ void connections_expire(struct connections *connections)
         bool was_coming_in = move_on(connection, COMING_IN, OVERDUE);
         if (!was_coming_in && !move_on(connection, WAITING, OVERDUE)) continue;
         if (was_coming_in && !connections->is_encrypted) tell_overdue(connection->socket, connections->request_timeout);
+        if (was_coming_in) refusal_note(METRICS_REFUSED_TIMEOUT);
         shutdown(connection->socket, SHUT_RDWR);
     }
     pthread_mutex_unlock(&connections->lock);

@@ -2,17 +2,30 @@
  * answers. Knows nothing of sockets, or of what a route does. */
 #include "exchange.h"
 
+#include "address.h"
+#include "log.h"
+#include "machine.h"
 #include "media_type.h"
+#include "metrics.h"
 #include "problem.h"
+#include "refusal.h"
 #include "routes.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 /* Bytes of a request's head. */
 #define HEAD_MAX 32768
+
+/* Bytes of a path that the access log shows. */
+#define PATH_LOGGED_MAX 200
+
+/* Hexadecimal digits of a W3C trace id. */
+#define TRACE_ID_LENGTH 32
 
 struct exchange {
     struct service *service;
@@ -21,8 +34,18 @@ struct exchange {
     bool is_refused; /* with refusal; the body is read, and forgotten */
     bool is_urgent;
     void *state; /* the route's */
-    uint64_t received;
     struct problem refusal;
+
+    /* For metrics and the access log: */
+    uint64_t started; /* by machine_nanoseconds */
+    uint64_t received;
+    uint64_t sent;
+    uint64_t elements;
+    unsigned status; /* 0: not answered yet */
+    char method[16]; /* cut where it is longer; no method that we know is */
+    char path[PATH_LOGGED_MAX];
+    char peer[ADDRESS_TEXT_MAX];
+    char trace_id[TRACE_ID_LENGTH + 1];
 };
 
 /* ---- the head */
@@ -154,6 +177,35 @@ static void decide(struct exchange *exchange, const struct exchange_head *head)
                           (is_equal(head->expect, "100-continue") || length_of(head) > exchange->service->max_body);
 }
 
+/* Copies the trace id of a traceparent header, 00-<trace id>-<parent id>-<flags>, if it has the form; else nothing. */
+static void copy_trace_id(char id[static TRACE_ID_LENGTH + 1], const char *traceparent)
+{
+    id[0] = '\0';
+    if (traceparent == NULL || strlen(traceparent) < 3 + TRACE_ID_LENGTH + 1) return;
+    const char *start = traceparent + 3;
+    if (start[-1] != '-' || start[TRACE_ID_LENGTH] != '-') return;
+    for (int i = 0; i < TRACE_ID_LENGTH; i++) {
+        if (!isxdigit((unsigned char)start[i])) return;
+    }
+    memcpy(id, start, TRACE_ID_LENGTH);
+    id[TRACE_ID_LENGTH] = '\0';
+}
+
+/* What must outlive the head, so that the end of the exchange can be told. */
+static void remember(struct exchange *exchange, const struct exchange_head *head)
+{
+    exchange->started = machine_nanoseconds();
+    exchange->received = 0;
+    exchange->sent = 0;
+    exchange->elements = 0;
+    exchange->status = 0;
+    snprintf(exchange->method, sizeof exchange->method, "%s", head->method);
+    if (!exchange->service->access_log) return;
+    snprintf(exchange->path, sizeof exchange->path, "%s", head->target);
+    address_text(head->peer, exchange->peer);
+    copy_trace_id(exchange->trace_id, head->traceparent);
+}
+
 struct exchange *exchange_open(struct service *service, const struct exchange_head *head)
 {
     struct exchange *exchange = malloc(sizeof *exchange);
@@ -161,7 +213,8 @@ struct exchange *exchange_open(struct service *service, const struct exchange_he
     exchange->service = service;
     exchange->is_urgent = false;
     exchange->state = NULL;
-    exchange->received = 0;
+    atomic_fetch_add(&service->requests, 1);
+    remember(exchange, head);
     decide(exchange, head);
     return exchange;
 }
@@ -191,6 +244,23 @@ void exchange_receive(struct exchange *exchange, const char *bytes, size_t lengt
     }
 }
 
+/* Takes note of an answer that says that the server would not, not that the request was wrong. */
+static void note_refusal(const struct exchange *exchange, unsigned status)
+{
+    if (status == 413) refusal_note(METRICS_REFUSED_BODY);
+    if (status == 431) refusal_note(METRICS_REFUSED_HEADERS);
+    if (status != 503) return;
+    if (!exchange->is_refused) {
+        if (exchange->route->open != NULL) refusal_note(METRICS_REFUSED_MEMORY);
+    } else if (exchange->refusal.type == PROBLEM_DRAINING) {
+        refusal_note(METRICS_REFUSED_DRAINING);
+    } else if (exchange->refusal.type == PROBLEM_TOO_MANY_CONNECTIONS) {
+        refusal_note(METRICS_REFUSED_CONNECTIONS);
+    } else {
+        refusal_note(METRICS_REFUSED_MEMORY);
+    }
+}
+
 void exchange_answer(struct exchange *exchange, struct answer *answer)
 {
     const struct route *route = exchange->route;
@@ -203,11 +273,45 @@ void exchange_answer(struct exchange *exchange, struct answer *answer)
         route->answer(exchange->state, exchange->service, answer);
     }
     answer->is_last = atomic_load(&exchange->service->draining);
+    exchange->status = answer->status;
+    exchange->elements = answer->elements;
+    note_refusal(exchange, answer->status);
     close_state(exchange);
+}
+
+void exchange_sent(struct exchange *exchange, size_t length)
+{
+    exchange->sent += length;
+}
+
+static void tell_end(const struct exchange *exchange)
+{
+    uint64_t nanoseconds = machine_nanoseconds() - exchange->started;
+    metrics_count_request(
+        &(struct metrics_request){.route = exchange->route != NULL ? exchange->route->label : METRICS_NO_ROUTE,
+                                  .method = exchange->method,
+                                  .status = exchange->status,
+                                  .nanoseconds = nanoseconds,
+                                  .bytes_received = exchange->received,
+                                  .bytes_sent = exchange->sent,
+                                  .elements = exchange->elements});
+    if (!exchange->service->access_log) return;
+    log_request(&(struct log_request){.peer = exchange->peer,
+                                      .method = exchange->method,
+                                      .path = exchange->path,
+                                      .trace_id = exchange->trace_id,
+                                      .status = exchange->status,
+                                      .bytes_received = exchange->received,
+                                      .bytes_sent = exchange->sent,
+                                      .elements = exchange->elements,
+                                      .nanoseconds = nanoseconds});
 }
 
 void exchange_close(struct exchange *exchange)
 {
-    if (exchange != NULL) close_state(exchange);
+    if (exchange == NULL) return;
+    tell_end(exchange);
+    close_state(exchange);
+    atomic_fetch_sub(&exchange->service->requests, 1);
     free(exchange);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define EXCHANGE_ACCEPTS_MAX 8 /* Accept headers that are looked at */
 
@@ -21,6 +22,8 @@ struct exchange_head {
     const char *content_length;
     const char *transfer_encoding;
     const char *expect;
+    const char *traceparent;
+    const struct sockaddr *peer;
     const char *accept[EXCHANGE_ACCEPTS_MAX];
     size_t size;                 /* bytes of the head */
     bool is_surplus;             /* the connection is one too many */
@@ -45,7 +48,10 @@ void exchange_receive(struct exchange *exchange, const char *bytes, size_t lengt
 /* The body has ended, or the answer is urgent. Called once. */
 void exchange_answer(struct exchange *exchange, struct answer *answer);
 
-/* NULL is accepted. */
+/* Bytes of the answer's body have been handed over for sending. */
+void exchange_sent(struct exchange *exchange, size_t length);
+
+/* The answer is sent, or the connection lost. NULL is accepted. */
 void exchange_close(struct exchange *exchange);
 
 #endif

@@ -3,6 +3,7 @@
 #include "http.h"
 
 #include "exchange.h"
+#include "refusal.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
@@ -18,9 +19,7 @@
 
 struct http {
     struct service *service;
-    struct connections *connections;
     struct MHD_Daemon *daemon;
-    atomic_size_t requests;
 };
 
 /* NULL where memory was short when it opened. */
@@ -53,6 +52,8 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
         head->transfer_encodings++;
     } else if (strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0) {
         head->expect = value;
+    } else if (strcasecmp(name, "traceparent") == 0) {
+        head->traceparent = value;
     }
     return MHD_YES;
 }
@@ -67,51 +68,61 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 
 /* ---- the answer */
 
+/* A body that is written while it is sent. */
+struct stream {
+    struct answer answer;
+    struct exchange *exchange; /* lives as long as the stream is asked for more */
+};
+
 static ssize_t produce(void *context, uint64_t position, char *out, size_t room)
 {
-    struct answer *answer = context;
+    struct stream *stream = context;
     (void)position;
     if (room < ANSWER_ROOM_MIN) return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t length = answer->next(answer->source, out, room);
+    size_t length = stream->answer.next(stream->answer.source, out, room);
+    exchange_sent(stream->exchange, length);
     return length > 0 ? (ssize_t)length : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
-static void release_source(void *context)
+static void free_stream(void *context)
 {
-    struct answer *answer = context;
-    answer->release(answer->source);
-    free(answer);
+    struct stream *stream = context;
+    stream->answer.release(stream->answer.source);
+    free(stream);
 }
 
-/* A body that is written while it is sent. Takes the answer's source. */
-static struct MHD_Response *create_stream(const struct answer *answer)
+/* Takes the answer's source. */
+static struct MHD_Response *create_stream(const struct answer *answer, struct exchange *exchange)
 {
     struct MHD_Response *response = NULL;
-    struct answer *copy = malloc(sizeof *copy);
-    if (copy != NULL) {
-        *copy = *answer;
+    struct stream *stream = malloc(sizeof *stream);
+    if (stream != NULL) {
+        *stream = (struct stream){*answer, exchange};
         /* The block serves callers of HTTP/1.0 only: with chunks, bytes go straight to the connection's pool. */
         response =
-            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * ANSWER_ROOM_MIN, produce, copy, release_source);
+            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * ANSWER_ROOM_MIN, produce, stream, free_stream);
     }
     if (response == NULL) {
         answer->release(answer->source);
-        free(copy);
+        free(stream);
     }
     return response;
 }
 
 /* A body that is there. Takes the answer's text. */
-static struct MHD_Response *create_whole(const struct answer *answer)
+static struct MHD_Response *create_whole(const struct answer *answer, struct exchange *exchange)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
         answer->length, answer->text, answer->constant ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    exchange_sent(exchange, answer->length);
     if (response == NULL && !answer->constant) free(answer->text);
     return response;
 }
 
 static void add_headers(struct MHD_Response *response, const struct answer *answer)
 {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (answer->media_type != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
     }
@@ -129,7 +140,8 @@ static enum MHD_Result send_answer(struct exchange *exchange, struct MHD_Connect
     struct answer answer;
     if (!connections_begin_answer(connection_of(connection))) return MHD_NO;
     exchange_answer(exchange, &answer);
-    struct MHD_Response *response = answer.next != NULL ? create_stream(&answer) : create_whole(&answer);
+    struct MHD_Response *response =
+        answer.next != NULL ? create_stream(&answer, exchange) : create_whole(&answer, exchange);
     if (response == NULL) return MHD_NO; /* no memory for any answer: the connection is closed */
 
     add_headers(response, &answer);
@@ -145,7 +157,7 @@ static void *begin_request(void *context, const char *uri, struct MHD_Connection
 {
     struct http *http = context;
     (void)uri;
-    connections_begin_request(http->connections, connection_of(connection));
+    connections_begin_request(&http->service->connections, connection_of(connection));
     return NULL; /* no exchange yet */
 }
 
@@ -158,10 +170,10 @@ static struct exchange *begin(struct http *http, struct MHD_Connection *connecti
         .target = target,
         .version = version,
         .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size,
+        .peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
         .is_surplus = link != NULL && link->is_surplus};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
     struct exchange *exchange = exchange_open(http->service, &head);
-    if (exchange != NULL) atomic_fetch_add(&http->requests, 1);
     return exchange;
 }
 
@@ -187,11 +199,10 @@ static void complete(void *context, struct MHD_Connection *connection, void **ex
 {
     struct http *http = context;
     (void)reason;
-    connections_end_request(http->connections, connection_of(connection));
+    connections_end_request(&http->service->connections, connection_of(connection));
     if (*exchange == NULL) return;
     exchange_close(*exchange);
     *exchange = NULL;
-    atomic_fetch_sub(&http->requests, 1);
 }
 
 /* A connection opens or closes. */
@@ -200,29 +211,27 @@ static void notice(void *context, struct MHD_Connection *connection, void **link
 {
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        connections_close(http->connections, *link);
+        connections_close(&http->service->connections, *link);
     } else {
         int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        *link = connections_open(http->connections, socket);
+        *link = connections_open(&http->service->connections, socket);
     }
 }
 
 /* ---- start and stop */
 
-struct http *http_start(struct service *service, struct connections *connections, unsigned threads)
+struct http *http_start(struct service *service, unsigned threads)
 {
     struct http *http = malloc(sizeof *http);
     if (http == NULL) return NULL;
     http->service = service;
-    http->connections = connections;
-    atomic_init(&http->requests, 0);
     http->daemon =
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle,
                          http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
                          http, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
                          NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)connections->max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (connections->idle_timeout + 999) / 1000, MHD_OPTION_THREAD_POOL_SIZE,
+                         (unsigned)service->connections.max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (service->connections.idle_timeout + 999) / 1000, MHD_OPTION_THREAD_POOL_SIZE,
                          threads > 1 ? threads : 0, MHD_OPTION_END);
     if (http->daemon == NULL) {
         free(http);
@@ -233,12 +242,8 @@ struct http *http_start(struct service *service, struct connections *connections
 
 void http_take(struct http *http, int socket, const struct sockaddr *peer, socklen_t peer_length)
 {
-    MHD_add_connection(http->daemon, socket, peer, peer_length);
-}
-
-size_t http_requests(struct http *http)
-{
-    return atomic_load(&http->requests);
+    if (MHD_add_connection(http->daemon, socket, peer, peer_length) == MHD_NO)
+        refusal_note(METRICS_REFUSED_CONNECTIONS);
 }
 
 void http_stop(struct http *http)

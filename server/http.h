@@ -2,7 +2,6 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include "connections.h"
 #include "service.h"
 
 #include <stdbool.h>
@@ -11,14 +10,11 @@
 struct http;
 
 /* Starts the event loops, one a thread. NULL: the system refused a thread or a descriptor; errno says why. The service
- * and the connections must outlive what is returned. */
-struct http *http_start(struct service *service, struct connections *connections, unsigned threads);
+ * must outlive what is returned. */
+struct http *http_start(struct service *service, unsigned threads);
 
 /* Takes a connection that has been accepted, and with it the socket, whatever comes of it. */
 void http_take(struct http *http, int socket, const struct sockaddr *peer, socklen_t peer_length);
-
-/* Requests whose headers have come in and whose answers are not sent yet. */
-size_t http_requests(struct http *http);
 
 /* Closes all connections, ends the threads and frees all. */
 void http_stop(struct http *http);

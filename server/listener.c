@@ -1,10 +1,7 @@
 /* listener.c - the socket on which connections arrive. Knows nothing of what is said on them. */
 #include "listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <unistd.h>
 
 int listener_open(const struct sockaddr *address, socklen_t length)
@@ -40,20 +37,10 @@ bool listener_accept(int listener,
     }
 }
 
-const char *listener_name(int listener, char name[static LISTENER_NAME_MAX])
+const char *listener_name(int listener, char name[static ADDRESS_TEXT_MAX])
 {
-    char host[INET6_ADDRSTRLEN] = "?";
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     getsockname(listener, (struct sockaddr *)&address, &length);
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(name, LISTENER_NAME_MAX, "[%s]:%u", host, (unsigned)ntohs(v6->sin6_port));
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(name, LISTENER_NAME_MAX, "%s:%u", host, (unsigned)ntohs(v4->sin_port));
-    }
-    return name;
+    return address_text((const struct sockaddr *)&address, name);
 }

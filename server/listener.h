@@ -2,11 +2,10 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include "address.h"
+
 #include <stdbool.h>
 #include <sys/socket.h>
-
-/* Room for "[IPv6 address]:port" and its NUL. */
-#define LISTENER_NAME_MAX 64
 
 /* A non-blocking socket that listens at the address, or -1 with errno. */
 int listener_open(const struct sockaddr *address, socklen_t length);
@@ -18,6 +17,6 @@ bool listener_accept(int listener,
                      void *context);
 
 /* Writes the address at which the socket really listens: "127.0.0.1:8080". */
-const char *listener_name(int listener, char name[static LISTENER_NAME_MAX]);
+const char *listener_name(int listener, char name[static ADDRESS_TEXT_MAX]);
 
 #endif

@@ -1,8 +1,40 @@
-/* log.h - lines to standard error. May be called from any thread; a line is written whole. */
+/* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a line is written whole.
+ */
 #ifndef LOG_H
 #define LOG_H
 
-/* Writes "mse-server: ", the text of a printf format, and a newline. */
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* The format of all lines from here on; text until then. Called before other threads are started. */
+void log_set_format(enum log_format format);
+
+/* Writes one line: the time, and a message from a printf format. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What happens often is told once a second at most, with how many times it happened untold. All zero to begin with. */
+struct log_limit {
+    _Atomic int64_t next;
+    atomic_uint untold;
+};
+
+void log_line_limited(struct log_limit *limit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A request that has ended. Strings may be a caller's own: they cannot end a line or forge a member. */
+struct log_request {
+    const char *peer;
+    const char *method;
+    const char *path;
+    const char *trace_id; /* empty: none */
+    unsigned status;      /* 0: the connection was lost before an answer */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint64_t elements;
+    uint64_t nanoseconds;
+};
+
+void log_request(const struct log_request *request);
 
 #endif

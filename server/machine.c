@@ -2,10 +2,13 @@
  */
 #include "machine.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,9 +59,71 @@ uint64_t machine_memory(void)
     return limited && limit < memory ? limit : memory;
 }
 
-int64_t machine_milliseconds(void)
+uint64_t machine_nanoseconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+int64_t machine_milliseconds(void)
+{
+    return (int64_t)(machine_nanoseconds() / 1000000);
+}
+
+static double seconds(struct timespec time)
+{
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* The kernel keeps a process' start in clock ticks since the machine's boot: field 22 of /proc/self/stat, counted after
+ * the name, which may hold anything but ends at the last ')'. */
+static double start_seconds(void)
+{
+    char line[1024];
+    unsigned long long ticks = 0;
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (file == NULL) return 0;
+    const char *name_end = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
+    fclose(file);
+    if (name_end == NULL ||
+        sscanf(name_end + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &ticks) != 1) {
+        return 0;
+    }
+    struct timespec wall;
+    struct timespec boot;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    return seconds(wall) - seconds(boot) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static uint64_t count_descriptors(void)
+{
+    uint64_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) return 0;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (entry->d_name[0] != '.') count++;
+    }
+    closedir(directory);
+    return count - 1; /* less the directory's own */
+}
+
+void machine_process(struct machine_process *process)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t virtual_pages = 0;
+    uint64_t resident_pages = 0;
+    struct timespec cpu = {0};
+    struct rlimit limit = {0};
+    read_numbers("/proc/self/statm", &virtual_pages, &resident_pages);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    *process = (struct machine_process){.cpu_seconds = seconds(cpu),
+                                        .start_seconds = start_seconds(),
+                                        .resident_bytes = resident_pages * page,
+                                        .virtual_bytes = virtual_pages * page,
+                                        .open_descriptors = count_descriptors(),
+                                        .max_descriptors = limit.rlim_cur};
 }

@@ -1,4 +1,5 @@
-/* machine.h - what this process may use of the machine it runs on: its cores and memory, control groups considered. */
+/* machine.h - what this process may use of the machine it runs on, and does: cores, memory, descriptors, time. Control
+ * groups are considered. */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -7,6 +8,21 @@
 /* Cores that the affinity mask allows, at most those that the control group's quota pays for, rounded up; at least 1.
  */
 unsigned machine_cores(void);
+
+/* What the kernel knows of this process; members that cannot be read are 0. */
+struct machine_process {
+    double cpu_seconds;   /* user and system */
+    double start_seconds; /* since the Unix epoch */
+    uint64_t resident_bytes;
+    uint64_t virtual_bytes;
+    uint64_t open_descriptors;
+    uint64_t max_descriptors;
+};
+
+void machine_process(struct machine_process *process);
+
+/* Nanoseconds on a clock that only ever goes forward. */
+uint64_t machine_nanoseconds(void);
 
 /* Milliseconds on a clock that only ever goes forward. */
 int64_t machine_milliseconds(void);

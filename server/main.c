@@ -42,7 +42,6 @@ enum { EXIT_BAD_OPTION = 2 };
 
 struct server {
     struct service service;
-    struct connections connections;
     struct http *http;
     int listener;
     int signals; /* readable when SIGTERM or SIGINT has come */
@@ -90,12 +89,13 @@ static size_t connections_possible(size_t wanted)
 
 static bool start(struct server *server, const struct options *options)
 {
-    char name[LISTENER_NAME_MAX];
+    char name[ADDRESS_TEXT_MAX];
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
-    server->connections.idle_timeout = options->idle_timeout;
-    server->connections.request_timeout = options->request_timeout;
-    server->connections.max = connections_possible((size_t)options->max_connections);
-    connections_init(&server->connections);
+    server->service.connections.idle_timeout = options->idle_timeout;
+    server->service.connections.request_timeout = options->request_timeout;
+    server->service.connections.max = connections_possible((size_t)options->max_connections);
+    connections_init(&server->service.connections);
+    server->service.access_log = options->access_log;
     server->service.max_body = options->max_body;
     server->service.budget.limit = options->max_memory;
 
@@ -109,14 +109,14 @@ static bool start(struct server *server, const struct options *options)
         log_line("cannot listen at the address of --listen: %s", strerror(errno));
         return false;
     }
-    server->http = http_start(&server->service, &server->connections, options->threads);
+    server->http = http_start(&server->service, options->threads);
     if (server->http == NULL) {
         log_line("cannot start %u threads: %s", options->threads, strerror(errno));
         return false;
     }
-    log_line("%s listening on %s, %u threads, bodies up to %" PRIu64 " bytes, memory up to %" PRIu64 " bytes",
-             mse_version(), listener_name(server->listener, name), options->threads, options->max_body,
-             options->max_memory);
+    log_line(
+        "mse-server %s listening on %s, %u threads, bodies up to %" PRIu64 " bytes, memory up to %" PRIu64 " bytes",
+        mse_version(), listener_name(server->listener, name), options->threads, options->max_body, options->max_memory);
     return true;
 }
 
@@ -126,9 +126,9 @@ static void serve(struct server *server)
     struct pollfd events[] = {{.fd = server->signals, .events = POLLIN}, {.fd = server->listener, .events = POLLIN}};
     for (;;) {
         /* An event loop has not yet counted a connection that was just handed to it. */
-        bool is_quiet = events[1].revents == 0 && atomic_load(&server->connections.count) == 0;
+        bool is_quiet = events[1].revents == 0 && atomic_load(&server->service.connections.count) == 0;
         if (poll(events, 2, is_quiet ? -1 : EXPIRY_TICK) < 0) continue;
-        connections_expire(&server->connections);
+        connections_expire(&server->service.connections);
         if (events[0].revents != 0 && await_signal(server, 0)) return;
         if (events[1].revents != 0 && !listener_accept(server->listener, take, server)) {
             if (await_signal(server, NO_DESCRIPTOR_PAUSE)) return;
@@ -139,7 +139,7 @@ static void serve(struct server *server)
 /* Lets the requests under way end; false where a second signal or the time-out came first. */
 static bool drain(struct server *server, unsigned timeout)
 {
-    log_line("draining: %zu requests under way", http_requests(server->http));
+    log_line("draining: %zu requests under way", atomic_load(&server->service.requests));
     atomic_store(&server->service.draining, true);
     listener_accept(server->listener, take, server); /* those who have connected are answered, too */
     close(server->listener);
@@ -147,14 +147,14 @@ static bool drain(struct server *server, unsigned timeout)
     int64_t deadline = machine_milliseconds() + timeout;
     int quiet = 0;
     while (quiet < DRAIN_QUIET) {
-        connections_expire(&server->connections);
+        connections_expire(&server->service.connections);
         if (await_signal(server, DRAIN_TICK)) {
-            log_line("stopped by a second signal: %zu requests lost", http_requests(server->http));
+            log_line("stopped by a second signal: %zu requests lost", atomic_load(&server->service.requests));
             return false;
         }
-        quiet = http_requests(server->http) == 0 ? quiet + DRAIN_TICK : 0;
+        quiet = atomic_load(&server->service.requests) == 0 ? quiet + DRAIN_TICK : 0;
         if (machine_milliseconds() >= deadline && quiet == 0) {
-            log_line("stopped after the drain time-out: %zu requests lost", http_requests(server->http));
+            log_line("stopped after the drain time-out: %zu requests lost", atomic_load(&server->service.requests));
             return false;
         }
     }
@@ -175,6 +175,7 @@ int main(int argc, char **argv)
     }
     if (options.check) return check_ready(&options.address, options.address_length) ? EXIT_SUCCESS : EXIT_FAILURE;
 
+    log_set_format(options.log_format);
     if (!start(&server, &options)) return EXIT_FAILURE;
     serve(&server);
     if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);

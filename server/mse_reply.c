@@ -254,6 +254,7 @@ bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct
 {
     double loss = 0;
     bool each = request->reduction == MSE_REQUEST_NONE;
+    size_t elements = request->predictions.length;
     if (!(each ? keep_each(request, problem) : reduce(request, &loss, problem))) return false;
 
     struct mse_reply *reply = malloc(sizeof *reply);
@@ -265,7 +266,7 @@ bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct
     mse_request_free(request);
     lay_out(reply, request, loss);
 
-    *answer = (struct answer){.status = 200, .media_type = "application/json"};
+    *answer = (struct answer){.status = 200, .media_type = "application/json", .elements = elements};
     size_t bound = text_bound(reply);
     if (bound > WHOLE_MAX) {
         answer->next = write_text;

@@ -145,10 +145,22 @@ static bool set_drain_timeout(struct options *options, const char *text)
     return read_time(text, &options->drain_timeout);
 }
 
-/* One row an option that takes a value: what --help prints and what the value is held against. */
+static bool set_access_log(struct options *options, const char *text)
+{
+    options->access_log = strcmp(text, "on") == 0;
+    return options->access_log || strcmp(text, "off") == 0;
+}
+
+static bool set_log_format(struct options *options, const char *text)
+{
+    options->log_format = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
+    return options->log_format == LOG_JSON || strcmp(text, "text") == 0;
+}
+
+/* One row an option that has an environment variable: what --help prints and what the value is held against. */
 static const struct option_row {
     const char *name;
-    const char *value;
+    const char *value;    /* what stands for it in --help; NULL: the command line takes none, which means "on" */
     const char *standard; /* what --help names as the default; a value in its own right where initial is set */
     bool initial;
     const char *meaning;
@@ -170,6 +182,8 @@ static const struct option_row {
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
     {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
      "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
+    {"access-log", NULL, "off", true, "a line a request on standard error", "on or off", set_access_log},
+    {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json", set_log_format},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], CHECK = 1000, HELP, VERSION };
@@ -181,15 +195,15 @@ static void print_help(void)
            "out.\n\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char flag[40];
-        snprintf(flag, sizeof flag, "--%s %s", rows[i].name, rows[i].value);
+        snprintf(flag, sizeof flag, "--%s %s", rows[i].name, rows[i].value != NULL ? rows[i].value : "");
         printf("  %-24s %s (%s)\n", flag, rows[i].meaning, rows[i].standard);
     }
     printf("  %-24s %s\n", "--check", "ask the server at --listen whether it is ready: exit status 0 or 1");
     printf("  %-24s %s\n", "--help", "print this");
     printf("  %-24s %s\n", "--version", "print the version");
-    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option that takes a value may be given in "
-           "the\n"
-           "environment too: --max-body is MSE_MAX_BODY; the command line wins. SIGTERM and SIGINT drain and stop.\n");
+    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option down to --log-format may\n"
+           "be given in the environment too: --max-body is MSE_MAX_BODY; the command line wins. SIGTERM and SIGINT "
+           "drain and stop.\n");
 }
 
 /* MSE_MAX_BODY for max-body; NULL where it is not set, or empty. */
@@ -219,7 +233,10 @@ static bool read_environment(struct options *options)
 enum options_status options_read(struct options *options, int argc, char **argv)
 {
     struct option long_options[ROW_COUNT + 4] = {{0}};
-    for (int i = 0; i < ROW_COUNT; i++) long_options[i] = (struct option){rows[i].name, required_argument, NULL, i};
+    for (int i = 0; i < ROW_COUNT; i++) {
+        int argument = rows[i].value != NULL ? required_argument : no_argument;
+        long_options[i] = (struct option){rows[i].name, argument, NULL, i};
+    }
     long_options[ROW_COUNT] = (struct option){"check", no_argument, NULL, CHECK};
     long_options[ROW_COUNT + 1] = (struct option){"help", no_argument, NULL, HELP};
     long_options[ROW_COUNT + 2] = (struct option){"version", no_argument, NULL, VERSION};
@@ -239,7 +256,7 @@ enum options_status options_read(struct options *options, int argc, char **argv)
             options->check = true;
         } else if (chosen < 0 || chosen >= ROW_COUNT) {
             return OPTIONS_BAD; /* getopt_long has said why */
-        } else if (!rows[chosen].set(options, optarg)) {
+        } else if (!rows[chosen].set(options, optarg != NULL ? optarg : "on")) {
             fprintf(stderr, "mse-server: --%s wants %s, not \"%s\"\n", rows[chosen].name, rows[chosen].wanted, optarg);
             return OPTIONS_BAD;
         }

@@ -2,6 +2,8 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include "log.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -17,6 +19,8 @@ struct options {
     unsigned request_timeout; /* milliseconds, as all times */
     unsigned idle_timeout;
     unsigned drain_timeout;
+    bool access_log; /* a line a request */
+    enum log_format log_format;
     bool check; /* ask a running server instead of being one */
 };
 

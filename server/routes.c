@@ -41,15 +41,33 @@ static void answer_openapi(void *state, struct service *service, struct answer *
     answer_constant(answer, "application/yaml", openapi_document, (size_t)(openapi_document_end - openapi_document));
 }
 
+static void answer_metrics(void *state, struct service *service, struct answer *answer)
+{
+    (void)state;
+    struct metrics_levels levels = {.requests = atomic_load(&service->requests),
+                                    .connections = atomic_load(&service->connections.count),
+                                    .connections_limit = service->connections.max,
+                                    .tensor_bytes = atomic_load(&service->budget.used),
+                                    .tensor_bytes_limit = service->budget.limit};
+    *answer = (struct answer){.status = 200, .media_type = METRICS_MEDIA_TYPE};
+    answer->text = metrics_print(&levels, &answer->length);
+    if (answer->text == NULL) {
+        struct problem problem;
+        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+        problem_answer(&problem, answer);
+    }
+}
+
 #define GET_ALLOW  "GET, HEAD, OPTIONS"
 #define POST_ALLOW "POST, OPTIONS"
 
 static const struct route routes[] = {
-    {"/mse", "POST", "application/json", POST_ALLOW, mse_endpoint_open, mse_endpoint_receive, mse_endpoint_answer,
-     mse_endpoint_close},
-    {"/healthz", "GET", "application/json", GET_ALLOW, NULL, NULL, answer_health, NULL},
-    {"/readyz", "GET", "application/json", GET_ALLOW, NULL, NULL, answer_readiness, NULL},
-    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, NULL, NULL, answer_openapi, NULL},
+    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, mse_endpoint_open, mse_endpoint_receive,
+     mse_endpoint_answer, mse_endpoint_close},
+    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, NULL, NULL, answer_health, NULL},
+    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, NULL, NULL, answer_readiness, NULL},
+    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, NULL, NULL, answer_metrics, NULL},
+    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, NULL, NULL, answer_openapi, NULL},
 };
 
 const struct route *routes_find(const char *path)
@@ -62,5 +80,5 @@ const struct route *routes_find(const char *path)
 
 const char *routes_paths(void)
 {
-    return "/mse, /healthz, /readyz and /openapi.yaml";
+    return "/mse, /healthz, /readyz, /metrics and /openapi.yaml";
 }

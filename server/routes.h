@@ -3,6 +3,7 @@
 #define ROUTES_H
 
 #include "answer.h"
+#include "metrics.h"
 #include "service.h"
 
 /* What stands at a path. GET comes with HEAD; OPTIONS is everywhere. */
@@ -11,6 +12,7 @@ struct route {
     const char *method;     /* "GET" or "POST" */
     const char *media_type; /* of its answers but problems */
     const char *allow;      /* the Allow header */
+    enum metrics_route label;
     /* A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
     void *(*open)(struct service *service);
     void (*receive)(void *state, const char *bytes, size_t length);

@@ -3,12 +3,17 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include "connections.h"
 #include "tensor.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* Set before the first request, except for draining. */
 struct service {
+    struct connections connections;
+    atomic_size_t requests;      /* under way: from the head to the end of the answer */
+    bool access_log;             /* a line a request */
     uint64_t max_body;           /* bytes of a request's body */
     struct tensor_budget budget; /* of all requests' tensors together */
     atomic_bool draining;        /* no new work is taken */

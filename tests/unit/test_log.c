@@ -1,0 +1,142 @@
+/* test_log.c - lines as they reach standard error. */
+#include "log.h"
+
+#include <cjson/cJSON.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int kept_error;
+static FILE *caught;
+
+/* From here on standard error goes to a file, until end_catch returns what it holds. */
+static void begin_catch(void)
+{
+    kept_error = dup(STDERR_FILENO);
+    caught = tmpfile();
+    dup2(fileno(caught), STDERR_FILENO);
+}
+
+static const char *end_catch(void)
+{
+    static char text[65536];
+    dup2(kept_error, STDERR_FILENO);
+    close(kept_error);
+    rewind(caught);
+    text[fread(text, 1, sizeof text - 1, caught)] = '\0';
+    fclose(caught);
+    return text;
+}
+
+static int count_lines(const char *text)
+{
+    int lines = 0;
+    for (; *text != '\0'; text++) lines += *text == '\n';
+    return lines;
+}
+
+static const struct log_request hostile = {.peer = "127.0.0.1:5",
+                                           .method = "GE\"T",
+                                           .path = "/a\nb\" \\ \x01 \xC3\xA9 forged=1",
+                                           .trace_id = "0af7651916cd43dd8448eb211c80319c",
+                                           .status = 404,
+                                           .bytes_received = 1,
+                                           .bytes_sent = 2,
+                                           .elements = 3,
+                                           .nanoseconds = 1234567};
+
+static void a_text_line_has_its_time_and_its_message(void **state)
+{
+    int year;
+    int milliseconds;
+    (void)state;
+    begin_catch();
+    log_line("listening on %s", "127.0.0.1:8080");
+    const char *text = end_catch();
+    assert_int_equal(count_lines(text), 1);
+    assert_int_equal(sscanf(text, "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%3dZ ", &year, &milliseconds), 2);
+    assert_non_null(strstr(text, "Z listening on 127.0.0.1:8080\n"));
+}
+
+static void a_long_line_is_cut_and_still_ends(void **state)
+{
+    char message[5000];
+    (void)state;
+    memset(message, 'x', sizeof message - 1);
+    message[sizeof message - 1] = '\0';
+    begin_catch();
+    log_line("%s", message);
+    const char *text = end_catch();
+    assert_int_equal(count_lines(text), 1);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
+static void a_caller_cannot_forge_a_line_of_text(void **state)
+{
+    (void)state;
+    begin_catch();
+    log_request(&hostile);
+    const char *text = end_catch();
+    assert_int_equal(count_lines(text), 1);
+    assert_non_null(strstr(text, " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 out=2 "
+                                 "elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
+}
+
+static void a_json_line_is_one_object(void **state)
+{
+    (void)state;
+    log_set_format(LOG_JSON);
+    begin_catch();
+    log_line("say \"%s\"\n", "\x01");
+    const char *text = end_catch();
+    assert_int_equal(count_lines(text), 1);
+    cJSON *object = cJSON_Parse(text);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "message")), "say \"\x01\"\n");
+    assert_non_null(cJSON_GetObjectItem(object, "time"));
+    cJSON_Delete(object);
+
+    begin_catch();
+    log_request(&hostile);
+    text = end_catch();
+    log_set_format(LOG_TEXT);
+    assert_int_equal(count_lines(text), 1);
+    object = cJSON_Parse(text);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "path")),
+                        "/a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1");
+    assert_int_equal(cJSON_GetObjectItem(object, "status")->valueint, 404);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "trace_id")), hostile.trace_id);
+    cJSON_Delete(object);
+}
+
+static void what_happens_often_is_told_once(void **state)
+{
+    static struct log_limit limit;
+    (void)state;
+    begin_catch();
+    for (int i = 0; i < 1000; i++) log_line_limited(&limit, "again");
+    /* A second may pass while this runs, hardly two. */
+    assert_in_range(count_lines(end_catch()), 1, 3);
+    assert_true(atomic_load(&limit.untold) > 0);
+    atomic_store(&limit.next, 0);
+    begin_catch();
+    log_line_limited(&limit, "again");
+    assert_non_null(strstr(end_catch(), "again (and "));
+    assert_int_equal(atomic_load(&limit.untold), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_text_line_has_its_time_and_its_message), cmocka_unit_test(a_long_line_is_cut_and_still_ends),
+        cmocka_unit_test(a_caller_cannot_forge_a_line_of_text),     cmocka_unit_test(a_json_line_is_one_object),
+        cmocka_unit_test(what_happens_often_is_told_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
