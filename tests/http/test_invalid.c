@@ -322,8 +322,8 @@ static void a_result_beyond_double_is_an_error_and_no_infinity(void **state)
         "{\"predictions\":[1e100],\"targets\":[0],\"weights\":[1e150],\"reduction\":\"sum\"}",
         /* the gradient alone */
         "{\"predictions\":[0.6],\"targets\":[0],\"weights\":[1.7e308],\"reduction\":\"sum\"}",
-        "{\"predictions\":[0.6],\"targets\":[0],\"weights\":[1.7e308],\"reduction\":\"sum\",\"gradients\":[\"targets\"]"
-        "}",
+        ("{\"predictions\":[0.6],\"targets\":[0],\"weights\":[1.7e308],\"reduction\":\"sum\","
+         "\"gradients\":[\"targets\"]}"),
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
         struct reply reply = client_post(&client, bodies[i]);

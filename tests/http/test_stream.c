@@ -109,8 +109,8 @@ static void a_million_elements_are_answered_in_full(void **state)
 /* ---- the same body in other pieces */
 
 static const char *const cut_bodies[] = {
-    "{ \"predictions\": [-1.25e+1, 0.1],\"t\\u0061rgets\":[[0]],\"\xE2\x82\xAC\\ud83d\\ude00\":true , "
-    "\"gradients\":[]}",
+    ("{ \"predictions\": [-1.25e+1, 0.1],\"t\\u0061rgets\":[[0]],\"\xE2\x82\xAC\\ud83d\\ude00\":true , "
+     "\"gradients\":[]}"),
     "{\"predictions\": [[-1.25e+1, 2.5], [0.1,7]], \"targets\":[[1,2],[3,4e-1]], \"reduction\":\"\\u0073um\"} ",
     "{\"predictions\": [1, 2], \"targets\": [0, 0e+], \"weights\": [1, 2]}",
     "{\"predictions\": [1, 2], \"targets\": [0, 0], \"targets\": [1, 2]}",

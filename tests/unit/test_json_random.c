@@ -1,4 +1,5 @@
-/* json_reader against json_reference, over random documents and random damage to them. The seed is fixed. */
+/* test_json_random.c - json_reader against json_reference, over random documents and random damage to them. The seed is
+ * fixed. */
 #include "guarded.h"
 #include "json_reference.h"
 

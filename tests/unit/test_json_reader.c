@@ -1,4 +1,5 @@
-/* What json_reader makes of documents. Every document is read cut at every byte; see reading.h for the notation. */
+/* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every byte; see reading.h for
+ * the notation. */
 #include "guarded.h"
 #include "reading.h"
 

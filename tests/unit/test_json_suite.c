@@ -1,5 +1,6 @@
-/* The cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"), named as there: y_ must be read, n_ must
- * be refused, and i_, left to the implementation, has its decision here. Each is read cut at every byte. */
+/* test_json_suite.c - the cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"), named as there: y_
+ * must be read, n_ must be refused, and i_, left to the implementation, has its decision here. Each is read cut at
+ * every byte. */
 #include "json_reference.h"
 #include "reading.h"
 

@@ -1,3 +1,4 @@
+/* test_tensor.c - tensors grow, are charged, and give back. */
 #include "tensor.h"
 
 #include <pthread.h>
