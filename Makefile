@@ -46,6 +46,7 @@ HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
 HTTP_SUPPORT  := $(filter-out $(HTTP_TESTS),$(basename $(notdir $(wildcard tests/http/*.c))))
 CONTRACT_TEST := tests/http/test_contract.py
 
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,6 +1,7 @@
 /* exact.c - fixed-point sums of products of three doubles, and their correctly rounded quotient. */
 #include "exact.h"
 
+#include <math.h>
 #include <string.h>
 
 __extension__ typedef unsigned __int128 uint128;
@@ -246,4 +247,101 @@ double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *den
     int sign;
     while ((sign = compare_product(numerator, a_length, quotient, denominator, b_length)) < 0) quotient--;
     return round_to_double(quotient | (sign > 0), a_length - b_length - 63);
+}
+
+void exact_leading(const struct mse_sum *sum, double *high, double *low)
+{
+    int length = length_of(sum), last = length - 2 * MANTISSA_BITS;
+    *high = ldexp((double)(digits_at(sum, length - 64) >> (64 - MANTISSA_BITS)), last + MANTISSA_BITS + UNIT_EXPONENT);
+    *low = ldexp((double)(digits_at(sum, last) & ((UINT64_C(1) << MANTISSA_BITS) - 1)), last + UNIT_EXPONENT);
+}
+
+/* ---- one element
+
+ * Most are short enough for 128 bits and one division; the others are sums of few digits. */
+
+/* numerator * 2^exponent / divisor; the numerator must be below 2^127. */
+static double short_quotient(uint128 numerator, int exponent, uint64_t divisor)
+{
+    if (numerator == 0) return 0;
+    uint64_t high = (uint64_t)(numerator >> 64);
+    int zeros = (high != 0 ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)numerator)) - 1;
+    int divisor_zeros = __builtin_clzll(divisor);
+    numerator <<= zeros;
+    divisor <<= divisor_zeros;
+    uint64_t quotient = (uint64_t)(numerator / divisor);
+    bool exact = (uint128)quotient * divisor == numerator;
+    return round_to_double(quotient | !exact, exponent - zeros + divisor_zeros);
+}
+
+static struct parts without_trailing_zeros(struct parts p)
+{
+    int zeros = p.mantissa == 0 ? 0 : __builtin_ctzll(p.mantissa);
+    return (struct parts){p.mantissa >> zeros, p.exponent + zeros, p.negative};
+}
+
+static int bits_in(uint64_t value)
+{
+    return value == 0 ? 0 : 64 - __builtin_clzll(value);
+}
+
+/* |p - q| = distance * 2^exponent, if it is below 2^(64 + MANTISSA_BITS) at the smaller exponent of the two. */
+static bool short_distance(struct parts p, struct parts q, uint128 *distance, int *exponent)
+{
+    struct parts above = p.exponent < q.exponent ? q : p, below = p.exponent < q.exponent ? p : q;
+    int gap = above.exponent - below.exponent;
+    if (gap > 63) return false;
+    uint128 high = (uint128)above.mantissa << gap, low = below.mantissa;
+    *distance = p.negative != q.negative ? high + low : high > low ? high - low : low - high;
+    *exponent = below.exponent;
+    return true;
+}
+
+void exact_divide_by(struct exact_divisor *divisor, const struct mse_sum *sum)
+{
+    int length = length_of(sum);
+    unsigned lowest = sum->low;
+    while (sum->limb[lowest] == 0) lowest++;
+    int last = (int)(64 * lowest) + __builtin_ctzll(sum->limb[lowest]);
+    divisor->digit = length - last <= 64 ? digits_at(sum, length - 64) : 0;
+    divisor->exponent = length - 64 + UNIT_EXPONENT;
+    exact_clear(&divisor->sum);
+    exact_merge(&divisor->sum, sum);
+}
+
+double exact_gradient(double a, double b, double weight, const struct exact_divisor *divisor)
+{
+    struct parts p = parts_of(a), q = parts_of(b), w = without_trailing_zeros(parts_of(weight));
+    uint128 distance;
+    int exponent;
+    double size;
+    if (w.mantissa == 0) return 0;
+    if (divisor->digit != 0 && short_distance(p, q, &distance, &exponent) &&
+        (distance >> 64 == 0 ? bits_in((uint64_t)distance) : 64 + bits_in((uint64_t)(distance >> 64))) +
+                bits_in(w.mantissa) <
+            128) {
+        size = short_quotient(distance * w.mantissa, exponent + w.exponent + 1 - divisor->exponent, divisor->digit);
+    } else {
+        struct mse_sum numerator;
+        exact_clear(&numerator);
+        exact_add_difference(&numerator, a > b ? a : b, a > b ? b : a, weight);
+        size = exact_quotient(&numerator, &divisor->sum);
+    }
+    return a < b ? -size : size;
+}
+
+double exact_loss(double a, double b, double weight)
+{
+    struct parts p = parts_of(a), q = parts_of(b), w = without_trailing_zeros(parts_of(weight));
+    uint128 distance;
+    int exponent;
+    if (short_distance(p, q, &distance, &exponent) && distance >> 64 == 0 &&
+        2 * bits_in((uint64_t)distance) + bits_in(w.mantissa) < 128)
+        return short_quotient(distance * distance * w.mantissa, 2 * exponent + w.exponent, 1);
+    struct mse_sum numerator, one;
+    exact_clear(&numerator);
+    exact_clear(&one);
+    exact_add_square(&numerator, a, b, weight);
+    exact_add_integer(&one, 1);
+    return exact_quotient(&numerator, &one);
 }

@@ -35,4 +35,24 @@ void exact_merge(struct mse_sum *sum, const struct mse_sum *other);
  * denominator must not be 0. */
 double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *denominator);
 
+/* The first 106 binary digits of a sum that is not 0: *high + *low, and less than one in 2^104 is left out. If that is
+ * out of the range of doubles, *high is NaN or infinite. */
+void exact_leading(const struct mse_sum *sum, double *high, double *low);
+
+/* A divisor of many elements. If it has no more than 64 binary digits from its first to its last, it is
+ * digit * 2^exponent; else digit is 0. */
+struct exact_divisor {
+    struct mse_sum sum;
+    uint64_t digit;
+    int exponent;
+};
+
+/* sum must not be 0. */
+void exact_divide_by(struct exact_divisor *divisor, const struct mse_sum *sum);
+
+/* 2 * weight * (a - b) / divisor and weight * (a - b)^2, rounded as exact_quotient does it; a 0 is +0, what rounds to 0
+ * keeps its sign. The arguments must be finite, the weight >= 0. */
+double exact_gradient(double a, double b, double weight, const struct exact_divisor *divisor);
+double exact_loss(double a, double b, double weight);
+
 #endif

@@ -1,9 +1,11 @@
-/* mse.c - losses, gradients and accumulators: what mse.h promises, by the arithmetic of exact.h. */
+/* mse.c - losses, gradients and accumulators: what mse.h promises, by a kernel where it is
+ * certain, by exact.h where not. */
 #include "mse.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "dispatch.h"
 #include "exact.h"
 
 static double weight_at(const double *weights, size_t i)
@@ -14,9 +16,9 @@ static double weight_at(const double *weights, size_t i)
 static bool any_negative(const double *weights, size_t n)
 {
     if (weights == NULL) return false;
-    for (size_t i = 0; i < n; i++)
-        if (weights[i] < 0) return true;
-    return false;
+    bool negative = false;
+    for (size_t i = 0; i < n; i++) negative |= weights[i] < 0;
+    return negative;
 }
 
 static bool element_is_finite(double prediction, double target, double weight)
@@ -113,57 +115,115 @@ enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator, 
     return isinf(*loss) ? MSE_OVERFLOW : MSE_OK;
 }
 
-/* 2 w (s - y) / divisor */
-static double exact_gradient(double s, double y, double w, const struct mse_sum *divisor)
+/* ---- single elements */
+
+/* Decides gradients. The sum of the weights is taken exactly when it is first needed, which is seldom. */
+struct gradient_judge {
+    struct kernel_judge kernel;
+    const double *weights; /* the divisor is their sum, unless it is known */
+    size_t n;
+    bool divisor_known;
+    struct exact_divisor divisor;
+    double nonfinite; /* the divisor, if it is not finite; else 0 */
+    enum mse_status status;
+};
+
+static double decide_gradient(struct kernel_judge *kernel, double s, double y, double w)
 {
-    struct mse_sum numerator;
-    exact_clear(&numerator);
-    exact_add_difference(&numerator, fmax(s, y), fmin(s, y), w);
-    double magnitude = exact_quotient(&numerator, divisor);
-    return s < y ? -magnitude : magnitude;
+    struct gradient_judge *judge = (struct gradient_judge *)kernel;
+    if (w == 0) return 0;
+    if (!element_is_finite(s, y, w))
+        return judge->nonfinite != 0 ? 2 * w * (s - y) / judge->nonfinite : 2 * w * (s - y);
+    if (judge->nonfinite != 0) return (s > y ? 1 : s < y ? -1 : 0) / judge->nonfinite;
+    if (!judge->divisor_known) {
+        struct mse_accumulator accumulator;
+        mse_accumulator_init(&accumulator);
+        add_weights(&accumulator, judge->weights, judge->n);
+        exact_divide_by(&judge->divisor, &accumulator.weights);
+        judge->divisor_known = true;
+    }
+    double gradient = exact_gradient(s, y, w, &judge->divisor);
+    if (isinf(gradient)) judge->status = MSE_OVERFLOW;
+    return gradient;
 }
 
-/* w (s - y)^2 */
-static double exact_loss(double s, double y, double w)
+struct loss_judge {
+    struct kernel_judge kernel;
+    enum mse_status status;
+};
+
+static double decide_loss(struct kernel_judge *kernel, double s, double y, double w)
 {
-    struct mse_sum numerator, one;
-    exact_clear(&numerator);
-    exact_clear(&one);
-    exact_add_square(&numerator, s, y, w);
-    exact_add_integer(&one, 1);
-    return exact_quotient(&numerator, &one);
+    struct loss_judge *judge = (struct loss_judge *)kernel;
+    if (w == 0) return 0;
+    if (!element_is_finite(s, y, w)) return w * (s - y) * (s - y);
+    double loss = exact_loss(s, y, w);
+    if (isinf(loss)) judge->status = MSE_OVERFLOW;
+    return loss;
 }
 
 enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulator, const double *predictions,
                                          const double *targets, const double *weights, size_t n,
                                          enum mse_reduction reduction, double *gradient)
 {
-    struct mse_sum exact;
-    double nonfinite;
+    struct gradient_judge judge = {.kernel = {decide_gradient}, .divisor_known = true, .status = MSE_OK};
+    struct mse_sum sum;
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
-    enum mse_status status = divisor(accumulator, reduction, &exact, &nonfinite);
+    enum mse_status status = divisor(accumulator, reduction, &sum, &judge.nonfinite);
     if (status != MSE_OK) return status;
-    for (size_t i = 0; i < n; i++) {
-        double s = predictions[i], y = targets[i], w = weight_at(weights, i);
-        if (w == 0) {
-            gradient[i] = 0;
-        } else if (!element_is_finite(s, y, w)) {
-            gradient[i] = nonfinite != 0 ? 2 * w * (s - y) / nonfinite : 2 * w * (s - y);
-        } else if (nonfinite != 0) {
-            gradient[i] = (s > y ? 1 : s < y ? -1 : 0) / nonfinite;
-        } else {
-            gradient[i] = exact_gradient(s, y, w, &exact);
-            if (isinf(gradient[i])) status = MSE_OVERFLOW;
-        }
+    if (judge.nonfinite == 0) exact_divide_by(&judge.divisor, &sum);
+    const struct kernel *kernel = dispatch_kernel();
+    if (kernel != NULL && judge.nonfinite == 0) {
+        struct kernel_sum estimate = {.bound = 0x1p-104};
+        exact_leading(&sum, &estimate.high, &estimate.low);
+        kernel->gradient(predictions, targets, weights, n, estimate, &judge.kernel, gradient);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            gradient[i] = decide_gradient(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
     }
-    return status;
+    return judge.status;
 }
 
 /* ---- all elements at once */
 
+/* The sum of the weights, or n. */
+static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights, size_t n)
+{
+    return weights == NULL ? (struct kernel_sum){(double)n, 0, 0} : kernel->weights(weights, n);
+}
+
+static const struct kernel_sum unity = {1, 0, 0};
+
+/* Whether the estimate can be divided by. If not, there may be a status to find, or a value that is not finite. */
+static bool usable(struct kernel_sum weights)
+{
+    return weights.high > 0 && isfinite(weights.high);
+}
+
+/* The kernel for n elements, of which it counts 2^53; NULL if exact.h has to do. */
+static const struct kernel *kernel_for(size_t n)
+{
+    return n <= UINT64_C(1) << 53 ? dispatch_kernel() : NULL;
+}
+
+/* The loss, if the kernel is certain of it. */
+static bool kernel_loss(const double *predictions, const double *targets, const double *weights, size_t n,
+                        enum mse_reduction reduction, double *loss)
+{
+    const struct kernel *kernel = kernel_for(n);
+    if (kernel == NULL) return false;
+    struct kernel_sum total = estimated_weights(kernel, weights, n);
+    if (!usable(total)) return false;
+    struct kernel_sum sum = kernel->loss(predictions, targets, weights, n);
+    /* Here what underflowed is less than one in 2^-99 of the sum, which no bound is as small as. */
+    if (!(sum.high >= 0x1p-900 * fmax(total.high, 1) && sum.high >= 0x1p-900 * (double)n)) return false;
+    return kernel->quotient(sum, reduction == MSE_SUM ? unity : total, loss);
+}
+
 enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights, size_t n,
                          enum mse_reduction reduction, double *loss)
 {
+    if (kernel_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
     struct mse_accumulator accumulator;
     mse_accumulator_init(&accumulator);
     enum mse_status status = mse_accumulator_add(&accumulator, predictions, targets, weights, n);
@@ -173,6 +233,22 @@ enum mse_status mse_loss(const double *predictions, const double *targets, const
 enum mse_status mse_gradient(const double *predictions, const double *targets, const double *weights, size_t n,
                              enum mse_reduction reduction, double *gradient)
 {
+    const struct kernel *kernel = kernel_for(n);
+    if (kernel != NULL && gradient != weights) { /* the judge may have to read the weights late */
+        struct kernel_sum total = estimated_weights(kernel, weights, n);
+        if (usable(total)) {
+            bool sum = reduction == MSE_SUM;
+            struct gradient_judge judge;
+            judge.kernel.decide = decide_gradient;
+            judge.weights = sum ? NULL : weights;
+            judge.n = sum ? 1 : n;
+            judge.divisor_known = false;
+            judge.nonfinite = 0;
+            judge.status = MSE_OK;
+            kernel->gradient(predictions, targets, weights, n, sum ? unity : total, &judge.kernel, gradient);
+            return judge.status;
+        }
+    }
     struct mse_accumulator accumulator;
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     mse_accumulator_init(&accumulator);
@@ -184,19 +260,15 @@ enum mse_status mse_losses(const double *predictions, const double *targets, con
                            double *losses)
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
-    enum mse_status status = MSE_OK;
-    for (size_t i = 0; i < n; i++) {
-        double s = predictions[i], y = targets[i], w = weight_at(weights, i);
-        if (w == 0) {
-            losses[i] = 0;
-        } else if (!element_is_finite(s, y, w)) {
-            losses[i] = w * (s - y) * (s - y);
-        } else {
-            losses[i] = exact_loss(s, y, w);
-            if (isinf(losses[i])) status = MSE_OVERFLOW;
-        }
+    struct loss_judge judge = {{decide_loss}, MSE_OK};
+    const struct kernel *kernel = dispatch_kernel();
+    if (kernel != NULL) {
+        kernel->losses(predictions, targets, weights, n, &judge.kernel, losses);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            losses[i] = decide_loss(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
     }
-    return status;
+    return judge.status;
 }
 
 /* ---- about the library */

@@ -1,0 +1,183 @@
+/* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of many runs, taken in
+ * turn. MSE_KERNEL selects what is measured, as everywhere. */
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mse.h"
+#include "plain.h"
+
+enum { MOST = 4000000 };
+
+static double *predictions, *targets, *weights, *gradient;
+
+static uint64_t random_bits(void)
+{
+    static uint64_t state = 1;
+    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static double unit(void)
+{
+    return (double)(random_bits() >> 11) * 0x1p-53;
+}
+
+static void fill_ordinary(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = 4 * unit() - 2;
+        targets[i] = predictions[i] + unit() - 0.5;
+    }
+}
+
+/* Every difference is a tie. */
+static void fill_ties(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)(random_bits() >> 11 | UINT64_C(1) << 52);
+        targets[i] = -0.5;
+    }
+}
+
+/* Differences that are n times a midpoint between two doubles: every gradient is a tie. */
+static void fill_quotient_ties(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        __extension__ unsigned __int128 wide = (unsigned __int128)(random_bits() >> 10 | UINT64_C(1) << 53 | 1) * n;
+        uint64_t low = (uint64_t)wide & ((UINT64_C(1) << 30) - 1);
+        predictions[i] = (double)(wide - low);
+        targets[i] = -(double)low;
+    }
+}
+
+static void fill_binades(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        do {
+            uint64_t bits = random_bits();
+            memcpy(predictions + i, &bits, sizeof bits);
+            bits = random_bits();
+            memcpy(targets + i, &bits, sizeof bits);
+        } while (!isfinite(predictions[i]) || !isfinite(targets[i]));
+    }
+}
+
+static void fill_subnormal(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)(random_bits() >> 12) * DBL_TRUE_MIN;
+        targets[i] = (double)(random_bits() >> 12) * DBL_TRUE_MIN;
+    }
+}
+
+/* Integers far above tiny targets: every square is a hair beside a double. */
+static void fill_far_apart(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = (double)(random_bits() % 1000);
+        targets[i] = ldexp(unit(), -(int)(random_bits() % 900));
+    }
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+enum { PLAIN_LOSS, PLAIN_GRADIENT, LOSS, GRADIENT, WEIGHTED_LOSS, WEIGHTED_GRADIENT, LOSSES, STEPS };
+
+static void step(int which, size_t n)
+{
+    static volatile double sink;
+    double loss = 0;
+    switch (which) {
+    case PLAIN_LOSS:
+        loss = plain_loss(predictions, targets, n);
+        break;
+    case PLAIN_GRADIENT:
+        plain_gradient(predictions, targets, n, gradient);
+        break;
+    case LOSS:
+        (void)mse_loss(predictions, targets, NULL, n, MSE_MEAN, &loss);
+        break;
+    case GRADIENT:
+        (void)mse_gradient(predictions, targets, NULL, n, MSE_MEAN, gradient);
+        break;
+    case WEIGHTED_LOSS:
+        (void)mse_loss(predictions, targets, weights, n, MSE_MEAN, &loss);
+        break;
+    case WEIGHTED_GRADIENT:
+        (void)mse_gradient(predictions, targets, weights, n, MSE_MEAN, gradient);
+        break;
+    case LOSSES:
+        (void)mse_losses(predictions, targets, NULL, n, gradient);
+        break;
+    default:
+        break;
+    }
+    sink = loss;
+}
+
+static void measure(const char *name, size_t n)
+{
+    double best[STEPS];
+    for (int k = 0; k < STEPS; k++) best[k] = INFINITY;
+    size_t repeat = 1 + 200000 / n;
+    double begin = seconds();
+    for (int round = 0; round < 5 || seconds() - begin < 1; round++)
+        for (int k = 0; k < STEPS; k++) {
+            double start = seconds();
+            for (size_t i = 0; i < repeat; i++) step(k, n);
+            best[k] = fmin(best[k], (seconds() - start) / (double)(repeat * n) * 1e9);
+        }
+    double plain = best[PLAIN_LOSS] + best[PLAIN_GRADIENT], both = best[LOSS] + best[GRADIENT];
+    printf("%-22s %8zu %6.3f %6.3f  %6.3f %6.3f %7.3f  %5.2f  %7.3f %7.3f %7.3f\n", name, n, best[PLAIN_LOSS],
+           best[PLAIN_GRADIENT], best[LOSS], best[GRADIENT], both, both / plain, best[WEIGHTED_LOSS],
+           best[WEIGHTED_GRADIENT], best[LOSSES]);
+    fflush(stdout);
+}
+
+int main(void)
+{
+    predictions = malloc(MOST * sizeof *predictions);
+    targets = malloc(MOST * sizeof *targets);
+    weights = malloc(MOST * sizeof *weights);
+    gradient = malloc(MOST * sizeof *gradient);
+    if (predictions == NULL || targets == NULL || weights == NULL || gradient == NULL) return 1;
+    memset(gradient, 0, MOST * sizeof *gradient);
+    for (size_t i = 0; i < MOST; i++) weights[i] = unit();
+    printf("                                  plain          libmse                          weighted\n"
+           "data                          n   loss   grad    loss   grad    both  ratio     loss    grad  losses\n");
+    const size_t sizes[] = {27, 1000, 100000, MOST};
+    for (int k = 0; k < 4; k++) {
+        fill_ordinary(sizes[k]);
+        measure("ordinary", sizes[k]);
+    }
+    const struct {
+        const char *name;
+        void (*fill)(size_t n);
+        size_t n;
+    } worst[] = {
+        {"ties of d", fill_ties, 1 << 17},
+        {"ties of d, odd n", fill_ties, 100001},
+        {"ties of the quotient", fill_quotient_ties, 100001},
+        {"all binades", fill_binades, 100000},
+        {"subnormal", fill_subnormal, 100000},
+        {"subnormal, n = 2^17", fill_subnormal, 1 << 17},
+        {"far apart", fill_far_apart, 100000},
+    };
+    for (size_t k = 0; k < sizeof worst / sizeof *worst; k++) {
+        worst[k].fill(worst[k].n);
+        measure(worst[k].name, worst[k].n);
+    }
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* dispatch.h - which kernel this CPU gets. */
+#ifndef DISPATCH_H
+#define DISPATCH_H
+
+#include "kernel.h"
+
+/* The kernel of that name; NULL if there is none, or this CPU has not the instructions. */
+const struct kernel *dispatch_find(const char *name);
+
+/* The kernel that the environment variable MSE_KERNEL names, or else the best that this CPU can run; NULL if it names
+ * "exact", or asks for no kernel at all. Decided once, at the first call. */
+const struct kernel *dispatch_kernel(void);
+
+#endif

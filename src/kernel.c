@@ -1,0 +1,391 @@
+/* kernel.c - double-double arithmetic on vectors, with a bound on its error that is proved here. Compiled once for each
+ * instruction set: KERNEL_ISA is its name, and the compiler's flags say what it has.
+ *
+ * Every result is an unevaluated sum high + low. It is returned if high + (low - slack) and high + (low + slack), slack
+ * being a bound on the error, round to the same double: rounding is monotone, so the true value rounds to it too (Ziv,
+ * ACM Transactions on Mathematical Software 17, 1991). TwoSum and TwoProduct, which give the rounding error of a sum or
+ * a product as a double, are due to Knuth and Dekker (Ogita, Rump and Oishi, SIAM J. Sci. Comput. 26, 2005).
+ *
+ * In the bounds u is 2^-53, and |x| u the most by which one rounding of x is wrong. TwoProduct is exact where its
+ * product is at least 2^-960; what is smaller is wrong by less than 2^-1070, and is either held to be uncertain
+ * (SMALLEST) or left to the caller (kernel.h). Overflows lead to infinities and NaNs, which are never certain. */
+#include "kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined __AVX512F__ && defined __AVX512DQ__
+#include <immintrin.h>
+enum { LANES = 8 };
+#elif defined __AVX2__ && defined __FMA__
+#include <immintrin.h>
+enum { LANES = 4 };
+#else
+#if defined __aarch64__
+#include <arm_neon.h>
+#endif
+enum { LANES = 2 };
+#endif
+
+typedef double vector __attribute__((vector_size(8 * LANES)));
+typedef long long mask __attribute__((vector_size(8 * LANES))); /* -1 in a lane: true */
+
+/* ---- what instruction sets differ in */
+
+#if defined __AVX512F__ && defined __AVX512DQ__
+#define FUSED(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define ALL(m)         (_mm512_movepi64_mask((__m512i)(m)) == 0xff)
+#elif defined __AVX2__ && defined __FMA__
+#define FUSED(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define ALL(m)         (_mm256_movemask_pd((__m256d)(m)) == 0xf)
+#elif defined __aarch64__
+#define FUSED(a, b, c) ((vector)vfmaq_f64((float64x2_t)(c), (float64x2_t)(a), (float64x2_t)(b)))
+#define ALL(m)         (((m)[0] & (m)[1]) != 0)
+#else
+#define ALL(m) (((m)[0] & (m)[1]) != 0)
+#endif
+
+#if defined FUSED
+
+/* a * b - product, where product is a * b rounded: exact */
+static inline vector product_error(vector a, vector b, vector product)
+{
+    return FUSED(a, b, -product);
+}
+
+/* a - q * b, where q is a / b but for a few roundings: exact, or rounded once */
+static inline vector residual(vector a, vector q, vector b)
+{
+    return FUSED(-q, b, a);
+}
+
+/* a * b + c, rounded once or twice */
+static inline vector multiply_add(vector a, vector b, vector c)
+{
+    return FUSED(a, b, c);
+}
+
+#else
+
+/* Veltkamp's split: a = high + low, of 26 bits each */
+static inline vector high_half(vector a)
+{
+    vector scaled = a * 0x1.0000002p27;
+    return scaled - (scaled - a);
+}
+
+static inline vector product_error(vector a, vector b, vector product)
+{
+    vector a_high = high_half(a), b_high = high_half(b), a_low = a - a_high, b_low = b - b_high;
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+}
+
+static inline vector residual(vector a, vector q, vector b)
+{
+    vector product = q * b;
+    return (a - product) - product_error(q, b, product);
+}
+
+static inline vector multiply_add(vector a, vector b, vector c)
+{
+    return a * b + c;
+}
+
+#endif
+
+/* ---- vectors and pairs of them */
+
+struct pair {
+    vector high, low;
+};
+
+static inline vector all_lanes(double value)
+{
+    return (vector){0} + value;
+}
+
+static inline vector load(const double *from)
+{
+    vector v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+/* The lanes from count on are 0. */
+static inline vector load_part(const double *from, size_t count)
+{
+    vector v = {0};
+    memcpy(&v, from, count * sizeof *from);
+    return v;
+}
+
+static inline vector where(mask condition, vector v)
+{
+    return (vector)(condition & (mask)v);
+}
+
+static inline vector magnitude(vector v)
+{
+    return (vector)((mask)v & 0x7fffffffffffffff);
+}
+
+/* a - b exactly: TwoSum of a and -b */
+static inline struct pair difference(vector a, vector b)
+{
+    vector high = a - b, b_part = a - high, a_part = high + b_part;
+    return (struct pair){high, (a - a_part) + (b_part - b)};
+}
+
+/* ---- sums
+
+ * Terms are high + low, high >= 0 and |low| <= 4u high (squared). An accumulator is high + low too. A step adds the
+ * term's high part to the accumulator's by TwoSum, without error, and its rounding error, at most u high, and the
+ * term's low part to the accumulator's low part, which is rounded twice. j steps after normalise() made |low| <= u high
+ * that low part is at most (j + 5) u high, high being the sum so far, so that the step is wrong by u^2 (j + 10) high at
+ * most. Normalised every BLOCK steps, which is exact, the sum is after n / LANES steps wrong by
+ * u^2 (BLOCK / 2 + 10) n / LANES of itself. The terms are wrong by 16u^2 of themselves (below), and adding up the lanes
+ * is a few more steps whose low parts are at most 2 BLOCK u: less than 4000u^2. */
+enum { BLOCK = 64 };
+
+static double sum_bound(size_t n)
+{
+    return 0x1p-106 * (64 * ((double)n / LANES) + 4096);
+}
+_Static_assert(BLOCK / 2 + 10 < 64 && LANES * (2 * BLOCK + 20) < 4000, "sum_bound covers what is derived above");
+
+static inline void add(struct pair *sum, struct pair term)
+{
+    vector high = sum->high + term.high, term_part = high - sum->high;
+    vector error = (sum->high - (high - term_part)) + (term.high - term_part);
+    *sum = (struct pair){high, sum->low + (error + term.low)};
+}
+
+static inline void normalise(struct pair *sum)
+{
+    vector high = sum->high + sum->low;
+    *sum = (struct pair){high, sum->low - (high - sum->high)};
+}
+
+static struct kernel_sum add_lanes(struct pair sum, size_t n)
+{
+    double high = 0, low = 0;
+    for (int i = 0; i < LANES; i++) {
+        double next = high + sum.high[i], part = next - high;
+        low += ((high - (next - part)) + (sum.high[i] - part)) + sum.low[i];
+        high = next;
+    }
+    double total = high + low;
+    return (struct kernel_sum){total, low - (total - high), sum_bound(n)};
+}
+
+/* d^2 as p + e: p = dh^2 rounded, e = its error + 2 dh dl, wrong by dl^2 <= u^2 p, by u 2u p where the product is
+ * rounded apart, and by u 3u p: 6u^2 p. */
+static inline struct pair square(struct pair d)
+{
+    vector high = d.high * d.high;
+    return (struct pair){high, multiply_add(d.high + d.high, d.low, product_error(d.high, d.high, high))};
+}
+
+/* w (a.high + a.low): adds u |w a.low| and u (u + |a.low| / a.high) w a.high to the error, 7u^2 of a square and 3u^2 of
+ * a difference. */
+static inline struct pair times(struct pair a, vector w)
+{
+    vector high = a.high * w;
+    return (struct pair){high, multiply_add(a.low, w, product_error(a.high, w, high))};
+}
+
+enum kind { WEIGHTS, SQUARES, WEIGHTED_SQUARES };
+
+/* kind is a constant wherever this is inlined. A negative weight becomes a NaN. */
+static inline struct pair term(enum kind kind, vector s, vector y, vector w)
+{
+    if (kind == WEIGHTS) return (struct pair){(vector)((mask)w | (mask)(w < 0)), (vector){0}};
+    struct pair squared = square(difference(s, y));
+    if (kind == SQUARES) return squared;
+    struct pair product = times(squared, w);
+    mask present = (mask)(w != 0);
+    return (struct pair){where(present, product.high), where(present, product.low)};
+}
+
+/* Two accumulators, since one would wait for itself. */
+static inline __attribute__((always_inline)) struct kernel_sum sum_up(enum kind kind, const double *s, const double *y,
+                                                                      const double *w, size_t n)
+{
+    const vector none = {0};
+    struct pair even = {none, none}, odd = {none, none};
+    size_t i = 0;
+    while (n - i >= 2 * LANES) {
+        size_t end = i + ((n - i) / (2 * LANES) < BLOCK ? (n - i) / (2 * LANES) : BLOCK) * 2 * LANES;
+        for (; i < end; i += 2 * LANES) {
+            size_t k = i + LANES;
+            add(&even, term(kind, s ? load(s + i) : none, y ? load(y + i) : none, w ? load(w + i) : none));
+            add(&odd, term(kind, s ? load(s + k) : none, y ? load(y + k) : none, w ? load(w + k) : none));
+        }
+        normalise(&even);
+        normalise(&odd);
+    }
+    for (; i < n; i += LANES) {
+        size_t count = n - i < LANES ? n - i : LANES;
+        add(&odd, term(kind, s ? load_part(s + i, count) : none, y ? load_part(y + i, count) : none,
+                       w ? load_part(w + i, count) : none));
+    }
+    add(&even, odd);
+    return add_lanes(even, n);
+}
+
+static struct kernel_sum sum_weights(const double *weights, size_t n)
+{
+    return sum_up(WEIGHTS, NULL, NULL, weights, n);
+}
+
+static struct kernel_sum sum_losses(const double *predictions, const double *targets, const double *weights, size_t n)
+{
+    if (weights == NULL) return sum_up(SQUARES, predictions, targets, NULL, n);
+    return sum_up(WEIGHTED_SQUARES, predictions, targets, weights, n);
+}
+
+/* ---- rounding */
+
+/* Between these nothing that a result is made of has underflowed or overflowed. */
+static const double SMALLEST = 0x1p-900, LARGEST = 0x1p1000;
+
+/* The double nearest to high + low, which is wrong by slack at most; *certain says in which lanes. */
+static inline vector settle(vector high, vector low, vector slack, vector smallest, mask *certain)
+{
+    vector below = high + (low - slack), above = high + (low + slack), size = magnitude(below);
+    *certain = (mask)(below == above) & (mask)(size >= smallest) & (mask)(size <= LARGEST);
+    return below;
+}
+
+struct divisor {
+    vector high, low, reciprocal, slack, smallest;
+};
+
+/* For a divisor out of range nothing is certain: the slack is NaN. The factor must be a power of two. */
+static inline struct divisor make_divisor(struct kernel_sum sum, double factor, double bound)
+{
+    double high = sum.high * factor, low = sum.low * factor, slack = bound + sum.bound;
+    if (!(high >= SMALLEST && high <= LARGEST)) slack = NAN;
+    return (struct divisor){all_lanes(high), all_lanes(low), all_lanes(1 / high), all_lanes(slack),
+                            all_lanes(fmax(SMALLEST, SMALLEST / high))};
+}
+
+/* What the steps of divide() are wrong by, of the quotient. With a = a.high, |a.low| <= 4u a and |b.low| <= u b:
+ * q is a / b but for 2u, so that the residual is at most 2u a, wrong by 2u^2 a; with a.low - q b.low, at most 5u a,
+ * wrong by 6u^2 a; their sum, at most 7u a, by 7u^2 a; its quotient by b for which the reciprocal's product stands, by
+ * 14u^2; leaving out b.low there is 7u^2; settle() rounds something of at most 7u once. That makes 43u^2. The
+ * numerator's own error comes on top, 3u^2 for a weighted difference. */
+static const double DIVISION_BOUND = 0x1p-100;
+
+static inline vector divide(struct pair a, const struct divisor *by, mask *certain)
+{
+    vector quotient = a.high * by->reciprocal;
+    vector rest = residual(a.high, quotient, by->high) + multiply_add(-quotient, by->low, a.low);
+    vector size = magnitude(quotient);
+    return settle(quotient, rest * by->reciprocal, size * by->slack, by->smallest, certain);
+}
+
+static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divisor, double *quotient)
+{
+    struct divisor by = make_divisor(divisor, 1, DIVISION_BOUND + numerator.bound);
+    mask certain;
+    vector value = divide((struct pair){all_lanes(numerator.high), all_lanes(numerator.low)}, &by, &certain);
+    if (!ALL(certain)) return false;
+    *quotient = value[0];
+    return true;
+}
+
+/* ---- element by element */
+
+/* Asks the judge about the lanes that are not certain. */
+static __attribute__((noinline)) vector judged(vector value, mask certain, vector s, vector y, vector w,
+                                               struct kernel_judge *judge)
+{
+    for (int i = 0; i < LANES; i++)
+        if (certain[i] == 0) value[i] = judge->decide(judge, s[i], y[i], w[i]);
+    return value;
+}
+
+/* SCALED divides by a power of two, which commutes with rounding. */
+enum task { SCALED, DIVIDED, WEIGHTED, LOSSES, WEIGHTED_LOSSES };
+
+/* task is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) vector element(enum task task, vector s, vector y, vector w,
+                                                            const struct divisor *by, struct kernel_judge *judge)
+{
+    struct pair d = difference(s, y);
+    mask certain, present = (mask)(d.high != 0);
+    if (task == WEIGHTED || task == WEIGHTED_LOSSES) present = (present | ~(mask)(w <= LARGEST)) & (mask)(w != 0);
+    vector value;
+    switch (task) {
+    case SCALED:
+        value = settle(d.high * by->reciprocal, (vector){0}, (vector){0}, by->smallest, &certain);
+        break;
+    case DIVIDED:
+        value = divide(d, by, &certain);
+        break;
+    case WEIGHTED:
+        value = divide(times(d, w), by, &certain);
+        break;
+    case LOSSES:
+    case WEIGHTED_LOSSES: {
+        struct pair squared = square(d), loss = task == LOSSES ? squared : times(squared, w);
+        /* 13u^2 for the terms and 4u^2 for settle() */
+        value = settle(loss.high, loss.low, loss.high * 0x1p-101, by->smallest, &certain);
+        if (task == WEIGHTED_LOSSES) certain &= (mask)(squared.high >= SMALLEST);
+        break;
+    }
+    }
+    certain |= ~present;
+    value = where(present, value);
+    return ALL(certain) ? value : judged(value, certain, s, y, w, judge);
+}
+
+static inline __attribute__((always_inline)) void elements(enum task task, const double *s, const double *y,
+                                                           const double *w, size_t n, const struct divisor *by,
+                                                           struct kernel_judge *judge, double *out)
+{
+    const vector one = all_lanes(1);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES) {
+        vector value = element(task, load(s + i), load(y + i), w ? load(w + i) : one, by, judge);
+        memcpy(out + i, &value, sizeof value);
+    }
+    if (i == n) return;
+    vector value =
+        element(task, load_part(s + i, n - i), load_part(y + i, n - i), w ? load_part(w + i, n - i) : one, by, judge);
+    memcpy(out + i, &value, (n - i) * sizeof *out);
+}
+
+static void gradient(const double *predictions, const double *targets, const double *weights, size_t n,
+                     struct kernel_sum divisor, struct kernel_judge *judge, double *out)
+{
+    struct divisor by = make_divisor(divisor, 0.5, DIVISION_BOUND);
+    int exponent;
+    bool power_of_two = frexp(divisor.high, &exponent) == 0.5 && divisor.low == 0 && divisor.bound == 0;
+    if (weights != NULL)
+        elements(WEIGHTED, predictions, targets, weights, n, &by, judge, out);
+    else if (power_of_two)
+        elements(SCALED, predictions, targets, NULL, n, &by, judge, out);
+    else
+        elements(DIVIDED, predictions, targets, NULL, n, &by, judge, out);
+}
+
+static void losses(const double *predictions, const double *targets, const double *weights, size_t n,
+                   struct kernel_judge *judge, double *out)
+{
+    struct divisor one = make_divisor((struct kernel_sum){1, 0, 0}, 1, 0);
+    if (weights != NULL)
+        elements(WEIGHTED_LOSSES, predictions, targets, weights, n, &one, judge, out);
+    else
+        elements(LOSSES, predictions, targets, NULL, n, &one, judge, out);
+}
+
+#define JOIN_NAME(prefix, name) prefix##name
+#define NAME_OF(isa)            JOIN_NAME(kernel_, isa)
+#define QUOTE_NAME(name)        #name
+#define QUOTED(isa)             QUOTE_NAME(isa)
+
+const struct kernel NAME_OF(KERNEL_ISA) = {
+    QUOTED(KERNEL_ISA), sum_weights, sum_losses, quotient_of_sums, gradient, losses,
+};
