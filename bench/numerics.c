@@ -1,5 +1,5 @@
 /* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of many runs, taken in
- * turn. MSE_KERNEL selects what is measured, as everywhere. */
+ * turn. MSE_KERNEL selects what is measured, as everywhere. plain.c is compiled with -O3 -march=native -ffast-math. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@
 enum { MOST = 4000000 };
 
 static double *predictions, *targets, *weights, *gradient;
+static volatile double sink; /* results go here, so that none is left out */
 
 static uint64_t random_bits(void)
 {
@@ -97,7 +98,6 @@ enum { PLAIN_LOSS, PLAIN_GRADIENT, LOSS, GRADIENT, WEIGHTED_LOSS, WEIGHTED_GRADI
 
 static void step(int which, size_t n)
 {
-    static volatile double sink;
     double loss = 0;
     switch (which) {
     case PLAIN_LOSS:
@@ -124,7 +124,7 @@ static void step(int which, size_t n)
     default:
         break;
     }
-    sink = loss;
+    sink += loss;
 }
 
 static void measure(const char *name, size_t n)

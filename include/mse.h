@@ -17,13 +17,13 @@
  * 2 * w * d as doubles, in this order, infinities or NaNs; these alone make up a sum in which they take part; and an
  * infinite sum of weights divides finite values to zeros, infinite ones to NaN. A NaN is not a negative weight.
  *
- * No function allocates or does I/O; all may be called from any thread, on accumulators that no other thread is writing.
- * They expect the floating-point environment a C program starts with. Arrays hold n elements and may be NULL where n is
- * 0; weights may be NULL always.
+ * No function allocates or does I/O; all may be called from any thread, on accumulators that no other thread is
+ * writing. They expect the floating-point environment a C program starts with. Arrays hold n elements and may be NULL
+ * where n is 0; weights may be NULL always.
  *
  * The instructions to use are chosen once, at the first call that computes, by what the CPU has. The environment
- * variable MSE_KERNEL can force the choice, for tests and comparisons: baseline, avx2 or avx512 (x86-64 only), or exact,
- * which uses integers alone. A name that does not exist, or that this CPU cannot run, is ignored. */
+ * variable MSE_KERNEL can force the choice, for tests and comparisons: baseline, avx2 or avx512 (x86-64 only), or
+ * exact, which uses integers alone. A name that does not exist, or that this CPU cannot run, is ignored. */
 #ifndef MSE_H
 #define MSE_H
 

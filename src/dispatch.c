@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From best to least. */
+/* From best to least, which every CPU has. */
 static const struct kernel *const kernels[] = {
 #if defined __x86_64__
     &kernel_avx512,
     &kernel_avx2,
 #endif
     &kernel_baseline,
+    NULL,
 };
-enum { KERNELS = sizeof kernels / sizeof *kernels };
 
 static bool supported(const struct kernel *kernel)
 {
@@ -29,8 +29,8 @@ static bool supported(const struct kernel *kernel)
 
 const struct kernel *dispatch_find(const char *name)
 {
-    for (int i = 0; i < KERNELS; i++)
-        if (strcmp(kernels[i]->name, name) == 0 && supported(kernels[i])) return kernels[i];
+    for (const struct kernel *const *k = kernels; *k != NULL; k++)
+        if (strcmp((*k)->name, name) == 0 && supported(*k)) return *k;
     return NULL;
 }
 
@@ -38,10 +38,10 @@ static const struct kernel *choose(void)
 {
     const char *name = getenv("MSE_KERNEL");
     if (name != NULL && strcmp(name, "exact") == 0) return NULL;
-    const struct kernel *kernel = name == NULL ? NULL : dispatch_find(name);
-    for (int i = 0; kernel == NULL; i++)
-        if (supported(kernels[i])) kernel = kernels[i];
-    return kernel;
+    if (name != NULL && dispatch_find(name) != NULL) return dispatch_find(name);
+    const struct kernel *const *best = kernels;
+    while (!supported(*best)) best++;
+    return *best;
 }
 
 /* Threads that come here at once choose alike, so it does not matter whose choice is stored. */

@@ -23,7 +23,7 @@ double families_double(struct families_random *random, int lowest, int highest)
 {
     uint64_t bits = families_bits(random);
     double mantissa = (double)(bits >> 12 | UINT64_C(1) << 52);
-    int exponent = lowest + (int)families_below(random, (uint64_t)(highest - lowest + 1)) - 52;
+    int exponent = lowest + (int)families_below(random, (uint64_t)highest - (uint64_t)lowest + 1) - 52;
     return ldexp((bits & 1) != 0 ? -mantissa : mantissa, exponent);
 }
 
