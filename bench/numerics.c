@@ -1,5 +1,5 @@
 /* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of many runs, taken in
- * turn. MSE_KERNEL selects what is measured, as everywhere. plain.c is compiled with -O3 -march=native -ffast-math. */
+ * turn, as lines of name, value and unit. MSE_KERNEL selects what is measured, as everywhere. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -96,6 +96,9 @@ static double seconds(void)
 
 enum { PLAIN_LOSS, PLAIN_GRADIENT, LOSS, GRADIENT, WEIGHTED_LOSS, WEIGHTED_GRADIENT, LOSSES, STEPS };
 
+static const char *const step_names[STEPS] = {"plain-loss",    "plain-gradient",    "loss",  "gradient",
+                                              "weighted-loss", "weighted-gradient", "losses"};
+
 static void step(int which, size_t n)
 {
     double loss = 0;
@@ -139,10 +142,10 @@ static void measure(const char *name, size_t n)
             for (size_t i = 0; i < repeat; i++) step(k, n);
             best[k] = fmin(best[k], (seconds() - start) / (double)(repeat * n) * 1e9);
         }
+    for (int k = 0; k < STEPS; k++) printf("%s,%s,n=%zu %.3f ns\n", name, step_names[k], n, best[k]);
     double plain = best[PLAIN_LOSS] + best[PLAIN_GRADIENT], both = best[LOSS] + best[GRADIENT];
-    printf("%-22s %8zu %6.3f %6.3f  %6.3f %6.3f %7.3f  %5.2f  %7.3f %7.3f %7.3f\n", name, n, best[PLAIN_LOSS],
-           best[PLAIN_GRADIENT], best[LOSS], best[GRADIENT], both, both / plain, best[WEIGHTED_LOSS],
-           best[WEIGHTED_GRADIENT], best[LOSSES]);
+    printf("%s,loss+gradient,n=%zu %.3f ns\n", name, n, both);
+    printf("%s,loss+gradient/plain,n=%zu %.3f times\n", name, n, both / plain);
     fflush(stdout);
 }
 
@@ -155,8 +158,6 @@ int main(void)
     if (predictions == NULL || targets == NULL || weights == NULL || gradient == NULL) return 1;
     memset(gradient, 0, MOST * sizeof *gradient);
     for (size_t i = 0; i < MOST; i++) weights[i] = unit();
-    printf("                                  plain          libmse                          weighted\n"
-           "data                          n   loss   grad    loss   grad    both  ratio     loss    grad  losses\n");
     const size_t sizes[] = {27, 1000, 100000, MOST};
     for (int k = 0; k < 4; k++) {
         fill_ordinary(sizes[k]);
@@ -167,13 +168,13 @@ int main(void)
         void (*fill)(size_t n);
         size_t n;
     } worst[] = {
-        {"ties of d", fill_ties, 1 << 17},
-        {"ties of d, odd n", fill_ties, 100001},
-        {"ties of the quotient", fill_quotient_ties, 100001},
-        {"all binades", fill_binades, 100000},
+        {"ties", fill_ties, 1 << 17},
+        {"ties", fill_ties, 100001},
+        {"quotient-ties", fill_quotient_ties, 100001},
+        {"binades", fill_binades, 100000},
         {"subnormal", fill_subnormal, 100000},
-        {"subnormal, n = 2^17", fill_subnormal, 1 << 17},
-        {"far apart", fill_far_apart, 100000},
+        {"subnormal", fill_subnormal, 1 << 17},
+        {"far-apart", fill_far_apart, 100000},
     };
     for (size_t k = 0; k < sizeof worst / sizeof *worst; k++) {
         worst[k].fill(worst[k].n);
