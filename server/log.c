@@ -129,7 +129,8 @@ void log_request(const struct log_request *request)
     char method[32];
     plain(request->path, path, sizeof path);
     plain(request->method, method, sizeof method);
-    double milliseconds = (double)(request->nanoseconds / 1000) / 1000;
+    uint64_t microseconds = request->nanoseconds / 1000;
+    double milliseconds = (double)microseconds / 1000;
 
     if (chosen == LOG_TEXT) {
         log_line("%s \"%s %s\" %u in=%" PRIu64 " out=%" PRIu64 " elements=%" PRIu64 " ms=%.3f trace=%s", request->peer,

@@ -71,7 +71,7 @@ static struct problem_kind kind_of(enum problem_type type)
     case PROBLEM_HEADERS_TOO_LARGE:
         return (struct problem_kind){"/problems/headers-too-large", "The headers are too large", 431, 0};
     case PROBLEM_INTERNAL_ERROR:
-        return (struct problem_kind){"/problems/internal-error", "The server has a fault", 500, 0};
+        break;
     case PROBLEM_MEMORY_EXHAUSTED:
         return (struct problem_kind){"/problems/memory-exhausted", "The server's memory is in use", 503, RETRY_AFTER};
     case PROBLEM_TOO_MANY_CONNECTIONS:
@@ -80,7 +80,7 @@ static struct problem_kind kind_of(enum problem_type type)
     case PROBLEM_DRAINING:
         return (struct problem_kind){"/problems/draining", "The server is stopping", 503, RETRY_AFTER};
     }
-    return kind_of(PROBLEM_INTERNAL_ERROR);
+    return (struct problem_kind){"/problems/internal-error", "The server has a fault", 500, 0};
 }
 
 /* Bytes of the UTF-8 sequence that a lead byte begins. */

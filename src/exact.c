@@ -243,6 +243,7 @@ double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *den
     if (a_length == 0) return 0;
     uint128 a_leading = (uint128)digits_at(numerator, a_length + 1 - 64) << 64;
     a_leading |= digits_at(numerator, a_length + 1 - 128);
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): the denominator is not 0, so its leading digit is not */
     uint64_t quotient = (uint64_t)(a_leading / digits_at(denominator, b_length - 64));
     int sign;
     while ((sign = compare_product(numerator, a_length, quotient, denominator, b_length)) < 0) quotient--;
