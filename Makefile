@@ -6,7 +6,7 @@ ARCH     ?= $(shell uname -m)
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
 SONAME   := libmse.so.$(firstword $(subst ., ,$(VERSION)))
-VARIANTS := release debug asan tsan gcc clang
+VARIANTS := release debug asan tsan fuzz gcc clang
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 HARDENING := -fstack-protector-strong -fstack-clash-protection
@@ -17,6 +17,8 @@ flags.release := -O3 -D_FORTIFY_SOURCE=2 $(HARDENING)
 flags.debug   := -O0 $(HARDENING)
 flags.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 flags.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+cc.fuzz       := clang
+flags.fuzz    := -O2 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 # What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
 STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings
@@ -59,7 +61,7 @@ $1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
 $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
-    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c))
+    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c fuzz/*.c))
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -103,15 +105,15 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 # ---- building and running
 
-.PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-asan test-tsan test-container \
+.PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-asan test-tsan test-container fuzz \
     lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
 debug: build/debug/mse-server ## build the server without optimisation
 
-deps: ## install the Debian packages that are missing: to build in `make deps run`, else to test, too
-	@tools/deps $(if $(filter run,$(MAKECMDGOALS)),build,test)
+deps: ## install the Debian packages that are missing
+	@tools/deps
 
 run: build/mse-server ## build, and serve on 127.0.0.1:8080
 	build/mse-server $(ARGS)
@@ -145,6 +147,23 @@ container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' 
 
 test-container: $(release.http) ## build the image, run it, and run the HTTP tests against it (needs Docker)
 	tests/container/run $(container_tests) $(CONTRACT_TEST)
+
+# A target is linked with the rest of fuzz/, the unit tests' references, and all of the server but main.
+fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))
+fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)) \
+    $(addprefix tests/unit/,decimal_reference.c json_reference.c rational.c))
+
+$(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/libmse.a
+	@mkdir -p $(@D)
+	clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
+
+# It chooses the kernel itself.
+build/fuzz/fuzz_exact: LDFLAGS += -Wl,--wrap=dispatch_kernel
+
+FUZZ_SECONDS := 60
+
+fuzz: $(fuzz_targets) ## run each fuzz target for FUZZ_SECONDS=60 (needs clang)
+	fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
 
 lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
 	CFLAGS="$(filter-out -M%,$(BASE))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o

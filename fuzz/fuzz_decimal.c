@@ -1,0 +1,86 @@
+/* fuzz_decimal.c - decimal_parse against strtod, decimal_print against the shortest text that printf and strtod find,
+ * and each against the other. */
+#include "input.h"
+
+#include "../tests/unit/decimal_reference.h"
+#include "decimal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNSET    0x7ff8dead00000000 /* bits that stand in *value before the call */
+#define ROOM_MAX 64
+
+static void must_print(double value)
+{
+    char out[DECIMAL_PRINT_MAX], same[DECIMAL_PRINT_MAX], expected[DECIMAL_PRINT_MAX + 1];
+    size_t length = decimal_print(value, out);
+    must(length == reference_print(value, expected) && memcmp(out, expected, length) == 0);
+    must(decimal_write(decimal_shortest(value), same) == length && memcmp(out, same, length) == 0);
+
+    const char *end;
+    double read;
+    expected[length] = ' ';
+    must(decimal_parse(expected, expected + length + 1, &end, &read) == DECIMAL_DONE);
+    must(end == expected + length && read == value);
+}
+
+static void must_parse(const char *text, const char *limit)
+{
+    const char *end = NULL, *expected_end = NULL;
+    double value = double_of(UNSET), expected = value;
+    enum decimal_status status = decimal_parse(text, limit, &end, &value);
+    must(status == reference_parse(text, limit, &expected_end, &expected));
+    must(end == expected_end);
+    must(bits_of(value) == bits_of(expected));
+    if (status == DECIMAL_DONE) must_print(value);
+}
+
+static const char *skip_space(const char *p, const char *limit)
+{
+    while (p < limit && *p != '\0' && strchr(" \t\n\r", *p) != NULL) p++;
+    return p;
+}
+
+/* decimal_parse_run, one element after the other. */
+static size_t reference_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+{
+    size_t count = 0;
+    for (*end = text; count < room; count++) {
+        const char *after, *number = skip_space(*end, limit);
+        if (reference_parse(number, limit, &after, &values[count]) != DECIMAL_DONE) break;
+        if (after - number > DECIMAL_RUN_NUMBER_MAX) break;
+        after = skip_space(after, limit);
+        if (after == limit || *after != ',') break;
+        *end = after + 1;
+    }
+    return count;
+}
+
+static void must_parse_run(const char *text, const char *limit, size_t room)
+{
+    double expected[ROOM_MAX];
+    const char *end = NULL, *expected_end;
+    double *values = malloc(room * sizeof *values);
+    size_t count = decimal_parse_run(text, limit, &end, values, room);
+    must(count == reference_run(text, limit, &expected_end, expected, room));
+    must(end == expected_end);
+    must(count == 0 || memcmp(values, expected, count * sizeof *values) == 0);
+    free(values);
+}
+
+/* The input is a text, and doubles. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data, *limit = text + size;
+    must_parse(text, limit);
+    must_parse_run(text, limit, ROOM_MAX);
+    must_parse_run(text, limit, 1 + size % 3);
+    for (size_t at = 0; at + sizeof(double) <= size && at < 8 * sizeof(double); at += sizeof(double)) {
+        double value;
+        memcpy(&value, data + at, sizeof value);
+        if (isfinite(value)) must_print(value);
+    }
+    return 0;
+}

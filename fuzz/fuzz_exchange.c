@@ -1,0 +1,253 @@
+/* fuzz_exchange.c - a request from its head to the last byte of its answer, as http.c carries it, without a socket. The
+ * answer must be one that openapi.yaml lists.
+ *
+ * The text is a request as it stands on the wire: a first line of method, target and version, headers, an empty line,
+ * the body. Lines end with a line feed. Headers that begin with a colon set up the service, :max-body and :max-memory
+ * in bytes and :draining, and the carrier: :size in bytes and :surplus. */
+#include "input.h"
+
+#include "exchange.h"
+#include "json_reader.h"
+#include "log.h"
+#include "openapi.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct request {
+    struct service service;
+    struct exchange_head head;
+    enum log_format log_format;
+    size_t body; /* where it begins in the text */
+};
+
+/* ---- the text -> a request */
+
+static void set_header(struct request *request, const char *name, const char *value)
+{
+    struct exchange_head *head = &request->head;
+    if (strcmp(name, ":max-body") == 0) {
+        request->service.max_body = strtoul(value, NULL, 10);
+    } else if (strcmp(name, ":max-memory") == 0) {
+        request->service.budget.limit = strtoul(value, NULL, 10);
+    } else if (strcmp(name, ":draining") == 0) {
+        atomic_store(&request->service.draining, true);
+    } else if (strcmp(name, ":access-log") == 0) {
+        request->service.access_log = true;
+    } else if (strcmp(name, ":json-log") == 0) {
+        request->log_format = LOG_JSON;
+    } else if (strcmp(name, ":size") == 0) {
+        head->size = strtoul(value, NULL, 10);
+    } else if (strcmp(name, ":surplus") == 0) {
+        head->is_surplus = true;
+    } else if (strcasecmp(name, "Host") == 0) {
+        head->hosts++;
+    } else if (strcasecmp(name, "Accept") == 0) {
+        if (head->accepts < EXCHANGE_ACCEPTS_MAX) head->accept[head->accepts++] = value;
+    } else if (strcasecmp(name, "Content-Type") == 0) {
+        head->content_type = value;
+    } else if (strcasecmp(name, "Content-Encoding") == 0) {
+        head->content_encoding = value;
+    } else if (strcasecmp(name, "Content-Length") == 0) {
+        head->content_length = value;
+        head->content_lengths++;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        head->transfer_encoding = value;
+        head->transfer_encodings++;
+    } else if (strcasecmp(name, "Expect") == 0) {
+        head->expect = value;
+    } else if (strcasecmp(name, "traceparent") == 0) {
+        head->traceparent = value;
+    }
+}
+
+/* Ends the text before the first of a byte, and returns what follows it; an empty text if there is none. */
+static char *cut(char *text, char byte)
+{
+    char *at = strchr(text, byte);
+    if (at == NULL) return text + strlen(text);
+    *at = '\0';
+    return at + 1;
+}
+
+/* Returns the head's lines, to which its strings belong; the caller frees them. */
+static char *read_request(struct request *request, const struct input *input)
+{
+    const char *empty = memmem(input->text, input->length, "\n\n", 2);
+    size_t head_length = empty != NULL ? (size_t)(empty - input->text) : input->length;
+    *request = (struct request){.service = {.max_body = SIZE_MAX, .budget = {.limit = SIZE_MAX}},
+                                .body = empty != NULL ? head_length + 2 : input->length};
+    char *lines = strndup(input->text, head_length);
+    if (lines == NULL) abort();
+    char *next = cut(lines, '\n');
+    char *target = cut(lines, ' ');
+    request->head.method = lines;
+    request->head.target = target;
+    request->head.version = cut(target, ' ');
+    while (*next != '\0') {
+        char *line = next;
+        next = cut(line, '\n');
+        char *value = cut(line + (*line == ':'), ':');
+        while (*value == ' ') value++;
+        set_header(request, line, value);
+    }
+    return lines;
+}
+
+/* ---- the answer */
+
+static bool is_in_contract(const char *text)
+{
+    size_t length = (size_t)(openapi_document_end - openapi_document);
+    return memmem(openapi_document, length, text, strlen(text)) != NULL;
+}
+
+/* By cJSON, which is lenient, and by json_reader, which is not; an answer may nest deeper than a request. */
+static cJSON *read_json(const char *text, size_t length)
+{
+    static struct json_reader reader;
+    struct tensor_budget budget = {.limit = SIZE_MAX};
+    json_reader_init(&reader, &budget);
+    json_reader_feed(&reader, text, length);
+    must(json_reader_finish(&reader) == JSON_READER_DONE || reader.error.fault == JSON_READER_NESTING);
+    json_reader_free(&reader);
+    const char *end;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    must(root != NULL && end == text + length);
+    return root;
+}
+
+static const char *string_of(const cJSON *problem, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(problem, name);
+    must(cJSON_IsString(member) && member->valuestring[0] != '\0');
+    return member->valuestring;
+}
+
+static void must_be_problem(const cJSON *problem, const struct answer *answer, size_t body_length)
+{
+    char line[256];
+    const cJSON *status = cJSON_GetObjectItemCaseSensitive(problem, "status");
+    const cJSON *offset = cJSON_GetObjectItemCaseSensitive(problem, "offset");
+    const cJSON *pointer = cJSON_GetObjectItemCaseSensitive(problem, "pointer");
+    snprintf(line, sizeof line, "- const: %s\n          description: %u.", string_of(problem, "type"), answer->status);
+    must(is_in_contract(line));
+    must(status->valuedouble == answer->status);
+    string_of(problem, "title");
+    string_of(problem, "detail");
+    if (pointer != NULL) must(pointer->valuestring[0] == '/');
+    if (offset != NULL) must(answer->status == 400 && offset->valuedouble <= (double)body_length);
+    must(cJSON_GetArraySize(problem) == 4 + (pointer != NULL) + (offset != NULL));
+}
+
+static void must_be_listed(const struct request *request, const struct answer *answer, const char *text, size_t length,
+                           size_t body_length)
+{
+    char status[8];
+    snprintf(status, sizeof status, "'%u'", answer->status);
+    must(is_in_contract(status));
+    must(answer->status != 500);
+    bool limited =
+        request->service.budget.limit < SIZE_MAX || atomic_load(&request->service.draining) || request->head.is_surplus;
+    must(answer->status != 503 || (limited && answer->retry_after > 0));
+    must(answer->status != 405 || answer->allow != NULL);
+    must((answer->media_type == NULL) == (answer->status == 204));
+    if (answer->status == 204) {
+        must(length == 0 && answer->allow != NULL);
+        return;
+    }
+    if (strcmp(answer->media_type, "application/yaml") == 0) {
+        must(answer->status == 200 && text == openapi_document);
+        return;
+    }
+    if (strncmp(answer->media_type, "text/plain", 10) == 0) { /* of metrics */
+        must(answer->status == 200 && length > 0 && text[length - 1] == '\n');
+        return;
+    }
+    must(strcmp(answer->media_type, answer->status == 200 ? "application/json" : "application/problem+json") == 0);
+    cJSON *root = read_json(text, length);
+    if (answer->status != 200) must_be_problem(root, answer, body_length);
+    cJSON_Delete(root);
+}
+
+/* Takes the source's text in pieces, the room for each being one of the settings. */
+static char *drain(const struct answer *answer, struct exchange *exchange, struct input *input, size_t *length)
+{
+    char *text = NULL;
+    for (size_t written = 1; written > 0; *length += written) {
+        size_t room = ANSWER_ROOM_MIN + input_setting(input);
+        text = realloc(text, *length + room);
+        if (text == NULL) abort();
+        written = answer->next(answer->source, text + *length, room);
+        must(written <= room);
+        exchange_sent(exchange, written);
+    }
+    answer->release(answer->source);
+    return text;
+}
+
+static void take(void *to, const char *bytes, size_t length)
+{
+    if (length > 0) exchange_receive(to, bytes, length); /* http.c hands on no empty piece */
+}
+
+/* ---- the access log */
+
+/* A caller's text cannot end a line or forge a member. */
+static void must_be_one_line(const char *line, size_t length, enum log_format format)
+{
+    must(length > 0 && line[length - 1] == '\n');
+    for (size_t i = 0; i + 1 < length; i++) must(line[i] >= ' ' && line[i] < 0x7f);
+    if (format == LOG_JSON) cJSON_Delete(read_json(line, length - 1));
+}
+
+static void close_exchange(struct exchange *exchange, const struct request *request)
+{
+    static int stderr_copy = -1, log = -1;
+    static char line[4096];
+    if (!request->service.access_log) {
+        exchange_close(exchange);
+        return;
+    }
+    if (log < 0) {
+        log = memfd_create("log", 0);
+        stderr_copy = dup(STDERR_FILENO);
+        must(log >= 0 && stderr_copy >= 0);
+    }
+    log_set_format(request->log_format);
+    dup2(log, STDERR_FILENO);
+    exchange_close(exchange);
+    dup2(stderr_copy, STDERR_FILENO);
+    log_set_format(LOG_TEXT);
+    ssize_t length = pread(log, line, sizeof line, 0);
+    must(length > 0);
+    must_be_one_line(line, (size_t)length, request->log_format);
+    must(ftruncate(log, 0) == 0 && lseek(log, 0, SEEK_SET) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = input_of(data, size);
+    struct request request;
+    char *lines = read_request(&request, &input);
+    struct input rooms = input;
+    struct exchange *exchange = exchange_open(&request.service, &request.head);
+    must(exchange != NULL);
+    free(lines);
+    if (!exchange_is_urgent(exchange)) input_feed(&input, request.body, take, exchange);
+
+    struct answer answer;
+    exchange_answer(exchange, &answer);
+    size_t length = answer.length;
+    char *text = answer.next != NULL ? drain(&answer, exchange, &rooms, &length) : answer.text;
+    must_be_listed(&request, &answer, text, length, input.length - request.body);
+    if (!answer.constant) free(text);
+    close_exchange(exchange, &request);
+    must(request.service.budget.used == 0 && request.service.requests == 0);
+    return 0;
+}
