@@ -112,8 +112,8 @@ all: build/mse-server build/libmse.a build/libmse.so ## build the server and the
 
 debug: build/debug/mse-server ## build the server without optimisation
 
-deps: ## install the Debian packages that are missing
-	@tools/deps
+deps: ## install the Debian packages that are missing: to build in `make deps run`, else to test, too
+	@tools/deps $(if $(filter run,$(MAKECMDGOALS)),build,test)
 
 run: build/mse-server ## build, and serve on 127.0.0.1:8080
 	build/mse-server $(ARGS)

@@ -69,7 +69,8 @@ void connections_begin_request(const struct connections *connections, struct con
 
 bool connections_begin_answer(struct connection *connection)
 {
-    return connection != NULL && move_on(connection, COMING_IN, GOING_OUT);
+    if (connection == NULL) return false;
+    return move_on(connection, COMING_IN, GOING_OUT) || atomic_load(&connection->phase) == GOING_OUT;
 }
 
 void connections_end_request(const struct connections *connections, struct connection *connection)

@@ -44,7 +44,8 @@ void connections_close(struct connections *connections, struct connection *conne
 /* The first line of a request has come in. */
 void connections_begin_request(const struct connections *connections, struct connection *connection);
 
-/* The answer begins to go out. false: the request is overdue, and has been answered so. */
+/* The answer is being made, or begins to go out; may be called again until it has. false: the request is overdue, and
+ * has been answered so. */
 bool connections_begin_answer(struct connection *connection);
 
 /* The answer has gone out. */

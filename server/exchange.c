@@ -263,7 +263,7 @@ static void note_refusal(const struct exchange *exchange, unsigned status)
     }
 }
 
-void exchange_answer(struct exchange *exchange, struct answer *answer)
+bool exchange_answer(struct exchange *exchange, struct answer *answer)
 {
     const struct route *route = exchange->route;
     if (exchange->is_refused) {
@@ -271,14 +271,15 @@ void exchange_answer(struct exchange *exchange, struct answer *answer)
         if (exchange->refusal.type == PROBLEM_METHOD_NOT_ALLOWED) answer->allow = route->allow;
     } else if (exchange->is_options) {
         *answer = (struct answer){.status = 204, .allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS"};
-    } else {
-        route->answer(exchange->state, exchange->service, answer);
+    } else if (!route->answer(exchange->state, exchange->service, answer)) {
+        return false;
     }
     answer->is_last = atomic_load(&exchange->service->draining);
     exchange->status = answer->status;
     exchange->elements = answer->elements;
     note_refusal(exchange, answer->status);
     close_state(exchange);
+    return true;
 }
 
 void exchange_sent(struct exchange *exchange, size_t length)

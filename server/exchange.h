@@ -45,8 +45,9 @@ bool exchange_is_urgent(const struct exchange *exchange);
 /* The next bytes of the body. */
 void exchange_receive(struct exchange *exchange, const char *bytes, size_t length);
 
-/* The body has ended, or the answer is urgent. Called once. */
-void exchange_answer(struct exchange *exchange, struct answer *answer);
+/* The body has ended, or the answer is urgent. false: the answer is not ready yet; called again after others have had
+ * their turn, which it does not keep waiting for more than some milliseconds. */
+bool exchange_answer(struct exchange *exchange, struct answer *answer);
 
 /* Bytes of the answer's body have been handed over for sending. */
 void exchange_sent(struct exchange *exchange, size_t length);

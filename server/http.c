@@ -139,7 +139,12 @@ static enum MHD_Result send_answer(struct exchange *exchange, struct MHD_Connect
 {
     struct answer answer;
     if (!connections_begin_answer(connection_of(connection))) return MHD_NO;
-    exchange_answer(exchange, &answer);
+    if (!exchange_answer(exchange, &answer)) {
+        /* To the end of the queue: the event loop comes back when it has looked at all others. */
+        MHD_suspend_connection(connection);
+        MHD_resume_connection(connection);
+        return MHD_YES;
+    }
     struct MHD_Response *response =
         answer.next != NULL ? create_stream(&answer, exchange) : create_whole(&answer, exchange);
     if (response == NULL) return MHD_NO; /* no memory for any answer: the connection is closed */
@@ -226,10 +231,10 @@ struct http *http_start(struct service *service, unsigned threads)
     if (http == NULL) return NULL;
     http->service = service;
     http->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle,
-                         http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
-                         http, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
-                         NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
+                         NULL, handle, http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_URI_LOG_CALLBACK,
+                         begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_UNESCAPE_CALLBACK,
+                         unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
                          (unsigned)service->connections.max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                          (service->connections.idle_timeout + 999) / 1000, MHD_OPTION_THREAD_POOL_SIZE,
                          threads > 1 ? threads : 0, MHD_OPTION_END);

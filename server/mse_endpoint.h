@@ -5,14 +5,16 @@
 #include "answer.h"
 #include "service.h"
 
+#include <stdbool.h>
+
 /* A request's state; NULL where memory is short. */
 void *mse_endpoint_open(struct service *service);
 
 /* The next bytes of the body. */
 void mse_endpoint_receive(void *state, const char *bytes, size_t length);
 
-/* The body has ended: answers it. */
-void mse_endpoint_answer(void *state, struct service *service, struct answer *answer);
+/* The body has ended: works on its answer, some milliseconds at most. false: not ready yet, call again. */
+bool mse_endpoint_answer(void *state, struct service *service, struct answer *answer);
 
 /* NULL is accepted. */
 void mse_endpoint_close(void *state);

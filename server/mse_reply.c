@@ -1,10 +1,8 @@
-/* mse_reply.c - job -> loss and gradients -> text, produced as the socket drains. Knows nothing of HTTP or of how the
- * request was written. */
+/* mse_reply.c - loss and gradients -> text, produced as the socket drains. Knows nothing of HTTP or of how the numbers
+ * came about. */
 #include "mse_reply.h"
 
 #include <decimal.h>
-#include <math.h>
-#include <mse.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,98 +34,6 @@ struct mse_reply {
     bool text_written; /* of this part */
     size_t index;      /* of the next element of this part's tensor */
 };
-
-/* ---- job -> loss and gradients */
-
-static void set_overflow(struct problem *problem, const char *pointer, const char *what)
-{
-    problem_set(problem, PROBLEM_OVERFLOW, pointer,
-                "Scale the numbers down: the %s is beyond 1.7976931348623157e308, the largest double.", what);
-}
-
-/* Whether all results are finite; else names the element whose result is not. */
-static bool check_finite(const struct tensor *results, const double *values, const char *what, struct problem *problem)
-{
-    for (size_t i = 0; i < results->length; i++) {
-        if (isinf(values[i])) {
-            char pointer[PROBLEM_POINTER_MAX];
-            mse_request_pointer(pointer, sizeof pointer, "predictions", results, i);
-            set_overflow(problem, pointer, what);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_status(enum mse_status status, struct problem *problem)
-{
-    switch (status) {
-    case MSE_OK:
-    case MSE_OVERFLOW: /* its results are infinite; who stored them says which */
-        return true;
-    case MSE_ZERO_WEIGHTS:
-        problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/weights",
-                    "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
-        return false;
-    case MSE_NO_ELEMENT:
-    case MSE_NEGATIVE_WEIGHT:
-        break; /* mse_request has refused these */
-    }
-    problem_set(problem, PROBLEM_INTERNAL_ERROR, "", "Report this: %s", mse_status_message(status));
-    return false;
-}
-
-/* One loss for all elements, to *loss; the gradient takes the place of the predictions. */
-static bool reduce(struct mse_request *request, double *loss, struct problem *problem)
-{
-    const struct tensor *targets = &request->targets;
-    double *predictions = request->predictions.values;
-    size_t n = request->predictions.length;
-    enum mse_reduction reduction = request->reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
-
-    enum mse_status status = mse_loss(predictions, targets->values, request->weights.values, n, reduction, loss);
-    if (!check_status(status, problem)) return false;
-    if (status == MSE_OVERFLOW) {
-        set_overflow(problem, "", "loss");
-        return false;
-    }
-    if (!request->wants_predictions && !request->wants_targets) return true;
-    status = mse_gradient(predictions, targets->values, request->weights.values, n, reduction, predictions);
-    if (!check_status(status, problem)) return false;
-    return status == MSE_OK || check_finite(&request->predictions, predictions, "gradient", problem);
-}
-
-/* A loss for each element, in the place of the targets; the gradient takes the place of the predictions. Both need
- * both, so a block of losses waits aside until the block's gradient is there. */
-static bool keep_each(struct mse_request *request, struct problem *problem)
-{
-    enum { BLOCK = 512 };
-    double losses[BLOCK];
-    double *predictions = request->predictions.values;
-    double *targets = request->targets.values;
-    const double *weights = request->weights.values;
-    size_t n = request->predictions.length;
-    bool wants_gradient = request->wants_predictions || request->wants_targets;
-    enum mse_status loss_status = MSE_OK;
-    enum mse_status gradient_status = MSE_OK;
-
-    for (size_t i = 0; i < n; i += BLOCK) {
-        size_t count = n - i < BLOCK ? n - i : BLOCK;
-        const double *block_weights = weights != NULL ? weights + i : NULL;
-        enum mse_status status = mse_losses(predictions + i, targets + i, block_weights, count, losses);
-        if (status != MSE_OK) loss_status = status;
-        if (wants_gradient) {
-            status = mse_gradient(predictions + i, targets + i, block_weights, count, MSE_SUM, predictions + i);
-            if (status != MSE_OK) gradient_status = status;
-        }
-        memcpy(targets + i, losses, count * sizeof losses[0]);
-    }
-    if (!check_status(loss_status, problem) || !check_status(gradient_status, problem)) return false;
-    return (loss_status == MSE_OK || check_finite(&request->predictions, targets, "loss", problem)) &&
-           (gradient_status == MSE_OK || check_finite(&request->predictions, predictions, "gradient", problem));
-}
-
-/* ---- loss and gradients -> text */
 
 /* How many dimensions begin a new row at element index. */
 static size_t rows_begun(const struct tensor *tensor, size_t index)
@@ -250,21 +156,18 @@ static void move_tensor(struct tensor *to, struct tensor *from)
     tensor_init(from, from->budget);
 }
 
-bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct problem *problem)
+bool mse_reply_answer(struct mse_job *job, struct answer *answer)
 {
-    double loss = 0;
-    bool each = request->reduction == MSE_REQUEST_NONE;
-    size_t elements = request->predictions.length;
-    if (!(each ? keep_each(request, problem) : reduce(request, &loss, problem))) return false;
-
+    struct mse_request *request = &job->request;
     struct mse_reply *reply = malloc(sizeof *reply);
-    if (reply == NULL) goto no_memory;
+    if (reply == NULL) return false;
+    size_t elements = request->predictions.length;
     tensor_init(&reply->gradient, NULL);
     tensor_init(&reply->losses, NULL);
-    if (each) move_tensor(&reply->losses, &request->targets);
+    if (request->reduction == MSE_REQUEST_NONE) move_tensor(&reply->losses, &request->targets);
     if (request->wants_predictions || request->wants_targets) move_tensor(&reply->gradient, &request->predictions);
     mse_request_free(request);
-    lay_out(reply, request, loss);
+    lay_out(reply, request, job->loss);
 
     *answer = (struct answer){.status = 200, .media_type = "application/json", .elements = elements};
     size_t bound = text_bound(reply);
@@ -277,8 +180,5 @@ bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct
     answer->text = malloc(bound + ANSWER_ROOM_MIN);
     if (answer->text != NULL) answer->length = write_text(reply, answer->text, bound + ANSWER_ROOM_MIN);
     release(reply);
-    if (answer->text != NULL) return true;
-no_memory:
-    problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
-    return false;
+    return answer->text != NULL;
 }

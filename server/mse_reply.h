@@ -1,13 +1,12 @@
-/* mse_reply.h - job -> loss and gradients -> text, produced as the socket drains. */
+/* mse_reply.h - loss and gradients -> text, produced as the socket drains. */
 #ifndef MSE_REPLY_H
 #define MSE_REPLY_H
 
 #include "answer.h"
-#include "mse_request.h"
+#include "mse_job.h"
 
-/* Computes what the request asks for and answers it; false: *problem says why there is no answer. Takes the request's
- * tensors: results stand in their memory, and what is not needed any more is freed. The caller still calls
- * mse_request_free. Nothing is allocated that grows with the number of elements. */
-bool mse_reply_answer(struct mse_request *request, struct answer *answer, struct problem *problem);
+/* Answers a job that is done. Takes the results from it and frees what else it holds; the caller still calls
+ * mse_job_free. Nothing is allocated that grows with the number of elements. false: no memory. */
+bool mse_reply_answer(struct mse_job *job, struct answer *answer);
 
 #endif

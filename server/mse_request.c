@@ -174,21 +174,6 @@ static bool check_shape(const struct mse_request *request, const char *name, con
     return false;
 }
 
-static bool check_weights(const struct mse_request *request, struct problem *problem)
-{
-    const struct tensor *weights = &request->weights;
-    for (size_t i = 0; i < weights->length; i++) {
-        if (weights->values[i] < 0) {
-            char pointer[PROBLEM_POINTER_MAX];
-            mse_request_pointer(pointer, sizeof pointer, "weights", weights, i);
-            problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s, %.17g, 0 or more.", pointer,
-                        weights->values[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool mse_request_read(struct mse_request *request, struct json_reader *document, struct problem *problem)
 {
     tensor_init(&request->predictions, NULL);
@@ -205,8 +190,7 @@ bool mse_request_read(struct mse_request *request, struct json_reader *document,
     }
     bool ok = read_members(request, document, root, problem) &&
               check_shape(request, "targets", &request->targets, problem) &&
-              (request->weights.length == 0 || check_shape(request, "weights", &request->weights, problem)) &&
-              check_weights(request, problem);
+              (request->weights.length == 0 || check_shape(request, "weights", &request->weights, problem));
     cJSON_Delete(root);
     return ok;
 }

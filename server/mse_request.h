@@ -7,7 +7,7 @@
 
 enum mse_request_reduction { MSE_REQUEST_MEAN, MSE_REQUEST_SUM, MSE_REQUEST_NONE };
 
-/* What a caller asks for. All tensors have the same shape and at least one element; weights are >= 0. */
+/* What a caller asks for. All tensors have the same shape and at least one element. */
 struct mse_request {
     struct tensor predictions;
     struct tensor targets;

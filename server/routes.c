@@ -7,21 +7,22 @@
 
 #include <string.h>
 
-static void answer_constant(struct answer *answer, const char *media_type, const char *text, size_t length)
+static bool answer_constant(struct answer *answer, const char *media_type, const char *text, size_t length)
 {
     *answer = (struct answer){
         .status = 200, .media_type = media_type, .text = (char *)text, .constant = true, .length = length};
+    return true;
 }
 
-static void answer_health(void *state, struct service *service, struct answer *answer)
+static bool answer_health(void *state, struct service *service, struct answer *answer)
 {
     static const char alive[] = "{\"status\":\"ok\"}";
     (void)state;
     (void)service;
-    answer_constant(answer, "application/json", alive, sizeof alive - 1);
+    return answer_constant(answer, "application/json", alive, sizeof alive - 1);
 }
 
-static void answer_readiness(void *state, struct service *service, struct answer *answer)
+static bool answer_readiness(void *state, struct service *service, struct answer *answer)
 {
     static const char ready[] = "{\"status\":\"ready\"}";
     (void)state;
@@ -29,19 +30,20 @@ static void answer_readiness(void *state, struct service *service, struct answer
         struct problem problem;
         problem_set(&problem, PROBLEM_DRAINING, "", "Send new requests to another instance.");
         problem_answer(&problem, answer);
-        return;
+        return true;
     }
-    answer_constant(answer, "application/json", ready, sizeof ready - 1);
+    return answer_constant(answer, "application/json", ready, sizeof ready - 1);
 }
 
-static void answer_openapi(void *state, struct service *service, struct answer *answer)
+static bool answer_openapi(void *state, struct service *service, struct answer *answer)
 {
     (void)state;
     (void)service;
-    answer_constant(answer, "application/yaml", openapi_document, (size_t)(openapi_document_end - openapi_document));
+    return answer_constant(answer, "application/yaml", openapi_document,
+                           (size_t)(openapi_document_end - openapi_document));
 }
 
-static void answer_metrics(void *state, struct service *service, struct answer *answer)
+static bool answer_metrics(void *state, struct service *service, struct answer *answer)
 {
     (void)state;
     struct metrics_levels levels = {.requests = atomic_load(&service->requests),
@@ -56,6 +58,7 @@ static void answer_metrics(void *state, struct service *service, struct answer *
         problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
         problem_answer(&problem, answer);
     }
+    return true;
 }
 
 #define GET_ALLOW  "GET, HEAD, OPTIONS"

@@ -13,10 +13,11 @@ struct route {
     const char *media_type; /* of its answers but problems */
     const char *allow;      /* the Allow header */
     enum metrics_route label;
-    /* A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
+    /* Answers, or returns false: not ready yet, to be called again after others have had their turn.
+     * A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
     void *(*open)(struct service *service);
     void (*receive)(void *state, const char *bytes, size_t length);
-    void (*answer)(void *state, struct service *service, struct answer *answer);
+    bool (*answer)(void *state, struct service *service, struct answer *answer);
     void (*close)(void *state);
 };
 

@@ -97,8 +97,6 @@ static void what_is_wrong_is_named_and_pointed_at(void **state)
          "[1,2], instead of [2,1]"},
         {"{\"predictions\":[1],\"targets\":[1],\"weights\":[1,1]}", PROBLEM_SHAPE_MISMATCH, "/weights",
          "[1], instead of [2]"},
-        {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[1,2],[3,4]],\"weights\":[[1,0],[-0.5,1]]}",
-         PROBLEM_NEGATIVE_WEIGHT, "/weights/1/0", "-0.5"},
         {"{\"predictions\":[1],\"targets\":[1],\"reduction\":\"MEAN\"}", PROBLEM_UNKNOWN_VALUE, "/reduction",
          "\"MEAN\""},
         {"{\"predictions\":[1],\"targets\":[1],\"reduction\":null}", PROBLEM_WRONG_TYPE, "/reduction", "a string"},

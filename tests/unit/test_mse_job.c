@@ -1,0 +1,173 @@
+/* test_mse_job.c - checked requests -> results, or problems that say what to change. */
+#include "mse_job.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct tensor_budget budget = {.limit = 1 << 28};
+
+/* A job from the text of a request. */
+static void make_job(struct mse_job *job, const char *text)
+{
+    static struct json_reader reader;
+    struct mse_request request;
+    struct problem problem;
+    json_reader_init(&reader, &budget);
+    json_reader_feed(&reader, text, strlen(text));
+    assert_int_equal(json_reader_finish(&reader), JSON_READER_DONE);
+    if (!mse_request_read(&request, &reader, &problem)) fail_msg("%s: %s", text, problem.detail);
+    mse_job_init(job, &request);
+    mse_request_free(&request);
+    json_reader_free(&reader);
+}
+
+static void free_job(struct mse_job *job)
+{
+    mse_job_free(job);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
+static void what_cannot_be_computed_is_named_and_pointed_at(void **state)
+{
+    static const struct {
+        const char *text;
+        enum problem_type type;
+        const char *pointer;
+    } rows[] = {
+        {"{\"predictions\":[1e200],\"targets\":[0]}", PROBLEM_OVERFLOW, ""},
+        {"{\"predictions\":[1,1e200],\"targets\":[0,0],\"reduction\":\"none\"}", PROBLEM_OVERFLOW, "/predictions/1"},
+        {"{\"predictions\":[[1,1]],\"targets\":[[0,0]],\"weights\":[[1,1e308]],\"reduction\":\"sum\"}",
+         PROBLEM_OVERFLOW, "/predictions/0/1"},
+        {"{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"none\"}", PROBLEM_OVERFLOW,
+         "/predictions/0"},
+        {"{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[0,-0.0]}", PROBLEM_ZERO_WEIGHTS, "/weights"},
+        {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[1,2],[3,4]],\"weights\":[[1,0],[-0.5,1]]}",
+         PROBLEM_NEGATIVE_WEIGHT, "/weights/1/0"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-5e-324],\"reduction\":\"sum\",\"gradients\":[]}",
+         PROBLEM_NEGATIVE_WEIGHT, "/weights/0"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-1],\"reduction\":\"none\"}", PROBLEM_NEGATIVE_WEIGHT,
+         "/weights/0"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mse_job job;
+        struct problem problem = {0};
+        make_job(&job, rows[i].text);
+        if (mse_job_step(&job, &problem) != MSE_JOB_BAD) fail_msg("%s was computed", rows[i].text);
+        if (problem.type != rows[i].type || strcmp(problem.pointer, rows[i].pointer) != 0) {
+            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer, problem.detail);
+        }
+        free_job(&job);
+    }
+}
+
+static void a_gradient_that_nobody_asked_for_cannot_overflow(void **state)
+{
+    struct mse_job job;
+    struct problem problem;
+    (void)state;
+    make_job(&job, "{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"sum\",\"gradients\":[]}");
+    assert_int_equal(mse_job_step(&job, &problem), MSE_JOB_DONE);
+    assert_true(job.loss == 1e308);
+    free_job(&job);
+}
+
+static void a_sum_needs_no_weight(void **state)
+{
+    struct mse_job job;
+    struct problem problem;
+    (void)state;
+    make_job(&job, "{\"predictions\":[1],\"targets\":[3],\"weights\":[0],\"reduction\":\"sum\"}");
+    assert_int_equal(mse_job_step(&job, &problem), MSE_JOB_DONE);
+    assert_true(job.loss == 0 && job.request.predictions.values[0] == 0);
+    free_job(&job);
+}
+
+static void fill(struct tensor *tensor, size_t n, uint64_t seed, uint64_t modulus)
+{
+    tensor_init(tensor, &budget);
+    for (size_t i = 0; i < n; i++) {
+        if (tensor->length == tensor->capacity) assert_true(tensor_grow(tensor));
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        tensor->values[tensor->length++] = (double)(seed >> 33 & modulus) / 1024;
+    }
+    tensor->rank = 1;
+    tensor->shape[0] = n;
+}
+
+/* A job that takes several steps, and one step's worth of its results. */
+static void a_job_in_slices_gives_the_bits_of_one_at_a_stretch(void **state)
+{
+    size_t n = MSE_JOB_WHOLE_MAX + MSE_JOB_SLICE / 3;
+    (void)state;
+    for (int reduction = MSE_REQUEST_MEAN; reduction <= MSE_REQUEST_NONE; reduction++) {
+        struct mse_request request = {.reduction = (enum mse_request_reduction)reduction, .wants_predictions = true};
+        struct mse_job job;
+        struct problem problem;
+        double loss = 0;
+        int steps = 1;
+        fill(&request.predictions, n, 1, 0xFFFFF);
+        fill(&request.targets, n, 2, 0xFFFFF);
+        fill(&request.weights, n, 3, 0xFF);
+
+        double *gradient = malloc(n * sizeof *gradient);
+        double *losses = malloc(n * sizeof *losses);
+        const double *s = request.predictions.values;
+        const double *y = request.targets.values;
+        const double *w = request.weights.values;
+        enum mse_reduction whole = reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
+        assert_int_equal(mse_loss(s, y, w, n, whole, &loss), MSE_OK);
+        assert_int_equal(mse_losses(s, y, w, n, losses), MSE_OK);
+        assert_int_equal(mse_gradient(s, y, w, n, whole, gradient), MSE_OK);
+
+        mse_job_init(&job, &request);
+        while (mse_job_step(&job, &problem) == MSE_JOB_MORE) steps++;
+        assert_in_range(steps, 5, 11);
+        assert_memory_equal(job.request.predictions.values, gradient, n * sizeof *gradient);
+        if (reduction == MSE_REQUEST_NONE) {
+            assert_memory_equal(job.request.targets.values, losses, n * sizeof *losses);
+        } else {
+            assert_memory_equal(&job.loss, &loss, sizeof loss);
+        }
+        free(gradient);
+        free(losses);
+        free_job(&job);
+    }
+}
+
+static void a_fault_in_the_last_slice_is_found(void **state)
+{
+    size_t n = MSE_JOB_WHOLE_MAX + 1;
+    struct mse_request request = {.reduction = MSE_REQUEST_MEAN, .wants_predictions = true};
+    struct mse_job job;
+    struct problem problem;
+    enum mse_job_status status;
+    (void)state;
+    fill(&request.predictions, n, 1, 0xFFFFF);
+    fill(&request.targets, n, 2, 0xFFFFF);
+    fill(&request.weights, n, 3, 0xFF);
+    request.weights.values[n - 1] = -1;
+    mse_job_init(&job, &request);
+    while ((status = mse_job_step(&job, &problem)) == MSE_JOB_MORE) continue;
+    assert_int_equal(status, MSE_JOB_BAD);
+    assert_string_equal(problem.pointer, "/weights/1048576");
+    free_job(&job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cannot_be_computed_is_named_and_pointed_at),
+        cmocka_unit_test(a_gradient_that_nobody_asked_for_cannot_overflow),
+        cmocka_unit_test(a_sum_needs_no_weight),
+        cmocka_unit_test(a_job_in_slices_gives_the_bits_of_one_at_a_stretch),
+        cmocka_unit_test(a_fault_in_the_last_slice_is_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
