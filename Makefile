@@ -37,7 +37,7 @@ kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
 
-SERVER_LIBS := -lmicrohttpd -lcjson -lm
+SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
 TEST_LIBS   := -lcmocka -lcurl -lcjson -lgmp -lm
 
 LIBRARY_UNITS := $(filter-out kernel,$(basename $(notdir $(wildcard src/*.c)))) $(addprefix kernel_,$(KERNELS))

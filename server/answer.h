@@ -11,12 +11,13 @@
 
 /* An answer has no body, a whole one, or one that a source writes piece by piece as the socket drains. */
 struct answer {
-    unsigned status;        /* HTTP's */
-    const char *media_type; /* static; NULL: no body */
-    const char *allow;      /* static, or NULL: the Allow header */
-    unsigned retry_after;   /* seconds; 0: no Retry-After header */
-    uint64_t elements;      /* of the predictions that were answered */
-    bool is_last;           /* the connection closes after it */
+    unsigned status;          /* HTTP's */
+    const char *media_type;   /* static; NULL: no body */
+    const char *allow;        /* static, or NULL: the Allow header */
+    const char *authenticate; /* static, or NULL: the WWW-Authenticate header */
+    unsigned retry_after;     /* seconds; 0: no Retry-After header */
+    uint64_t elements;        /* of the predictions that were answered */
+    bool is_last;             /* the connection closes after it */
 
     char *text;    /* the whole body; whoever consumes the answer frees it, unless: */
     bool constant; /* text is static */

@@ -26,6 +26,7 @@ struct connection *connections_open(struct connections *connections, int socket)
         return NULL;
     }
     connection->socket = socket;
+    connection->pair = NULL;
     connection->is_surplus = atomic_fetch_add(&connections->count, 1) >= connections->max;
     atomic_init(&connection->phase, WAITING);
     atomic_init(&connection->deadline, machine_milliseconds() + connections->idle_timeout);

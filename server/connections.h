@@ -12,9 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct tls_pair;
+
 struct connection {
     int socket;
-    bool is_surplus; /* one more than max: it is answered, but not served */
+    struct tls_pair *pair; /* the owner's; NULL to begin with */
+    bool is_surplus;       /* one more than max: it is answered, but not served */
     atomic_int phase;
     _Atomic int64_t deadline; /* by machine_milliseconds */
     struct connection *previous, *next;

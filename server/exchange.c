@@ -10,6 +10,7 @@
 #include "problem.h"
 #include "refusal.h"
 #include "routes.h"
+#include "tokens.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -33,7 +34,8 @@ struct exchange {
     bool is_options;
     bool is_refused; /* with refusal; the body is read, and forgotten */
     bool is_urgent;
-    void *state; /* the route's */
+    void *state;           /* the route's */
+    const char *challenge; /* WWW-Authenticate, of a refusal for want of a token */
     struct problem refusal;
 
     /* For metrics and the access log: */
@@ -114,6 +116,33 @@ static void refuse_large_body(struct exchange *exchange)
                 exchange->service->max_body);
 }
 
+/* The token of an Authorization header, or NULL: none, or of another scheme (RFC 6750, section 2.1). */
+static const char *bearer_token(const char *authorization)
+{
+    static const char scheme[] = "Bearer ";
+    if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) return NULL;
+    const char *token = authorization + sizeof scheme - 1;
+    return token + strspn(token, " ");
+}
+
+/* Whether a token is wanted that the head does not have. */
+static bool refuse_by_token(struct exchange *exchange, const struct exchange_head *head)
+{
+    struct tokens *tokens = exchange->service->tokens;
+    if (tokens == NULL || !exchange->route->is_protected) return false;
+    const char *token = bearer_token(head->authorization);
+    if (token == NULL) {
+        exchange->challenge = "Bearer realm=\"mse-server\"";
+        problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "",
+                    "Send the header \"Authorization: Bearer TOKEN\", with a token that this server knows.");
+        return true;
+    }
+    if (tokens_include(tokens, token, strlen(token))) return false;
+    exchange->challenge = "Bearer realm=\"mse-server\", error=\"invalid_token\"";
+    problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "", "Send a token that this server knows, not this one.");
+    return true;
+}
+
 /* Whether the head alone decides against a request to a route; if so, refusal says why. */
 static bool refuse_by_route(struct exchange *exchange, const struct exchange_head *head)
 {
@@ -123,6 +152,8 @@ static bool refuse_by_route(struct exchange *exchange, const struct exchange_hea
 
     if (!is_allowed(route, head->method)) {
         problem_set(refusal, PROBLEM_METHOD_NOT_ALLOWED, "", "Use one of %s for %s.", route->allow, route->path);
+    } else if (refuse_by_token(exchange, head)) {
+        return true;
     } else if (works && atomic_load(&exchange->service->draining)) {
         problem_set(refusal, PROBLEM_DRAINING, "", "Send the request again, to another instance.");
     } else if (length_of(head) > exchange->service->max_body) {
@@ -212,6 +243,7 @@ struct exchange *exchange_open(struct service *service, const struct exchange_he
     if (exchange == NULL) return NULL;
     exchange->service = service;
     exchange->is_urgent = false;
+    exchange->challenge = NULL;
     exchange->state = NULL;
     atomic_fetch_add(&service->requests, 1);
     remember(exchange, head);
@@ -248,6 +280,7 @@ void exchange_receive(struct exchange *exchange, const char *bytes, size_t lengt
 /* Takes note of an answer that says that the server would not, not that the request was wrong. */
 static void note_refusal(const struct exchange *exchange, unsigned status)
 {
+    if (status == 401) refusal_note(METRICS_REFUSED_TOKEN);
     if (status == 413) refusal_note(METRICS_REFUSED_BODY);
     if (status == 431) refusal_note(METRICS_REFUSED_HEADERS);
     if (status != 503) return;
@@ -269,6 +302,7 @@ bool exchange_answer(struct exchange *exchange, struct answer *answer)
     if (exchange->is_refused) {
         problem_answer(&exchange->refusal, answer);
         if (exchange->refusal.type == PROBLEM_METHOD_NOT_ALLOWED) answer->allow = route->allow;
+        answer->authenticate = exchange->challenge;
     } else if (exchange->is_options) {
         *answer = (struct answer){.status = 204, .allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS"};
     } else if (!route->answer(exchange->state, exchange->service, answer)) {

@@ -22,6 +22,7 @@ struct exchange_head {
     const char *content_length;
     const char *transfer_encoding;
     const char *expect;
+    const char *authorization;
     const char *traceparent;
     const struct sockaddr *peer;
     const char *accept[EXCHANGE_ACCEPTS_MAX];

@@ -4,6 +4,7 @@
 
 #include "exchange.h"
 #include "refusal.h"
+#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
@@ -50,6 +51,8 @@ static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const
     } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
         head->transfer_encoding = value;
         head->transfer_encodings++;
+    } else if (strcasecmp(name, MHD_HTTP_HEADER_AUTHORIZATION) == 0) {
+        head->authorization = value;
     } else if (strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0) {
         head->expect = value;
     } else if (strcasecmp(name, "traceparent") == 0) {
@@ -127,6 +130,9 @@ static void add_headers(struct MHD_Response *response, const struct answer *answ
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
     }
     if (answer->allow != NULL) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+    if (answer->authenticate != NULL) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate);
+    }
     if (answer->retry_after > 0) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
@@ -210,16 +216,27 @@ static void complete(void *context, struct MHD_Connection *connection, void **ex
     *exchange = NULL;
 }
 
+/* The connection begins its handshake with the certificate of now. */
+static void encrypt(struct http *http, struct MHD_Connection *connection, struct connection *link)
+{
+    if (http->service->tls == NULL || link == NULL) return;
+    void *session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    link->pair = tls_begin(http->service->tls, session);
+}
+
 /* A connection opens or closes. */
 static void notice(void *context, struct MHD_Connection *connection, void **link,
                    enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        connections_close(&http->service->connections, *link);
+        struct connection *closed = *link;
+        if (closed != NULL) tls_end(closed->pair);
+        connections_close(&http->service->connections, closed);
     } else {
         int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *link = connections_open(&http->service->connections, socket);
+        encrypt(http, connection, *link);
     }
 }
 
@@ -230,14 +247,16 @@ struct http *http_start(struct service *service, unsigned threads)
     struct http *http = malloc(sizeof *http);
     if (http == NULL) return NULL;
     http->service = service;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    if (service->tls != NULL) flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
     http->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
-                         NULL, handle, http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_URI_LOG_CALLBACK,
-                         begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_UNESCAPE_CALLBACK,
-                         unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)service->connections.max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (service->connections.idle_timeout + 999) / 1000, MHD_OPTION_THREAD_POOL_SIZE,
-                         threads > 1 ? threads : 0, MHD_OPTION_END);
+        MHD_start_daemon(flags, 0, NULL, NULL, handle, http, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
+                         MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
+                         MHD_OPTION_URI_LOG_CALLBACK, begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete, http,
+                         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)service->connections.max + SURPLUS_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (service->connections.idle_timeout + 999) / 1000,
+                         MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_END);
     if (http->daemon == NULL) {
         free(http);
         return NULL;

@@ -5,6 +5,8 @@
 #include "log.h"
 #include "machine.h"
 #include "options.h"
+#include "tls.h"
+#include "tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +46,7 @@ struct server {
     struct service service;
     struct http *http;
     int listener;
-    int signals; /* readable when SIGTERM or SIGINT has come */
+    int signals; /* readable when SIGTERM, SIGINT or SIGHUP has come */
 };
 
 static void take(void *context, int socket, const struct sockaddr *peer, socklen_t length)
@@ -53,25 +55,68 @@ static void take(void *context, int socket, const struct sockaddr *peer, socklen
     http_take(server->http, socket, peer, length);
 }
 
-/* SIGTERM and SIGINT become readable events; all threads started later inherit the mask. */
+/* Signals become readable events; all threads started later inherit the mask. */
 static int open_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Whether a signal came within the time. */
+/* Reads the certificate, the key and the tokens. false: the log names what is wrong with which file. */
+static bool open_secrets(struct service *service, const struct options *options)
+{
+    if (options->tls_cert != NULL) {
+        service->tls = tls_open(options->tls_cert, options->tls_key);
+        if (service->tls == NULL) return false;
+        service->connections.is_encrypted = true;
+    }
+    if (options->token_file != NULL) service->tokens = tokens_open(options->token_file);
+    return options->token_file == NULL || service->tokens != NULL;
+}
+
+static void warn_of_exposure(const struct service *service, const struct sockaddr *address)
+{
+    if (service->tokens == NULL) return;
+    if (service->tls == NULL && !address_is_loopback(address)) {
+        log_line("warning: tokens are sent over the network unencrypted; use --tls-cert and --tls-key, or a proxy");
+    }
+    if (tokens_are_exposed(service->tokens)) {
+        log_line("warning: every user of this machine may read the file of --token-file");
+    }
+}
+
+/* What cannot be read again, as the log says, stays as it was. */
+static void reload_secrets(struct service *service)
+{
+    if (service->tls == NULL && service->tokens == NULL) log_line("SIGHUP: there is no file to read again");
+    if (service->tls != NULL) {
+        log_line(tls_reload(service->tls) ? "SIGHUP: new connections get the certificate that was read"
+                                          : "SIGHUP: the certificate stays as it was");
+    }
+    if (service->tokens != NULL) {
+        log_line(tokens_reload(service->tokens) ? "SIGHUP: the tokens are those that were read"
+                                                : "SIGHUP: the tokens stay as they were");
+    }
+}
+
+/* Whether a signal to stop came within the time. */
 static bool await_signal(struct server *server, int milliseconds)
 {
     struct signalfd_siginfo signal_info;
     struct pollfd event = {.fd = server->signals, .events = POLLIN};
-    return poll(&event, 1, milliseconds) > 0 &&
-           read(server->signals, &signal_info, sizeof signal_info) == sizeof signal_info;
+    if (poll(&event, 1, milliseconds) <= 0 ||
+        read(server->signals, &signal_info, sizeof signal_info) != sizeof signal_info) {
+        return false;
+    }
+    if (signal_info.ssi_signo != SIGHUP) return true;
+    reload_secrets(&server->service);
+    return false;
 }
 
 /* A connection needs a descriptor: asks for as many as may be had, and returns for how many connections they do. */
@@ -117,10 +162,11 @@ static bool start(struct server *server, const struct options *options)
     log_line(
         "mse-server %s listening on %s, %u threads, bodies up to %" PRIu64 " bytes, memory up to %" PRIu64 " bytes",
         mse_version(), listener_name(server->listener, name), options->threads, options->max_body, options->max_memory);
+    warn_of_exposure(&server->service, (const struct sockaddr *)&options->address);
     return true;
 }
 
-/* Takes connections until a signal, and looks at those that are open now and then. */
+/* Takes connections until a signal to stop, and looks at those that are open now and then. */
 static void serve(struct server *server)
 {
     struct pollfd events[] = {{.fd = server->signals, .events = POLLIN}, {.fd = server->listener, .events = POLLIN}};
@@ -173,13 +219,19 @@ int main(int argc, char **argv)
     case OPTIONS_BAD:
         return EXIT_BAD_OPTION;
     }
-    if (options.check) return check_ready(&options.address, options.address_length) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (options.check) {
+        bool ready = check_ready(&options.address, options.address_length, options.tls_cert != NULL);
+        return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
 
     log_set_format(options.log_format);
+    if (!open_secrets(&server.service, &options)) return EXIT_BAD_OPTION;
     if (!start(&server, &options)) return EXIT_FAILURE;
     serve(&server);
     if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);
     http_stop(server.http);
+    tls_close(server.service.tls);
+    tokens_close(server.service.tokens);
     log_line("stopped");
     return EXIT_SUCCESS;
 }

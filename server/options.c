@@ -145,6 +145,27 @@ static bool set_drain_timeout(struct options *options, const char *text)
     return read_time(text, &options->drain_timeout);
 }
 
+static bool set_file(const char **file, const char *text)
+{
+    *file = text;
+    return *text != '\0';
+}
+
+static bool set_token_file(struct options *options, const char *text)
+{
+    return set_file(&options->token_file, text);
+}
+
+static bool set_tls_cert(struct options *options, const char *text)
+{
+    return set_file(&options->tls_cert, text);
+}
+
+static bool set_tls_key(struct options *options, const char *text)
+{
+    return set_file(&options->tls_key, text);
+}
+
 static bool set_access_log(struct options *options, const char *text)
 {
     options->access_log = strcmp(text, "on") == 0;
@@ -182,6 +203,11 @@ static const struct option_row {
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
     {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
      "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
+    {"token-file", "FILE", "none", false, "bearer tokens for /mse and /metrics, one a line; without one 401", "a file",
+     set_token_file},
+    {"tls-cert", "FILE", "none", false, "the server's certificate and those that vouch for it, PEM: HTTPS", "a file",
+     set_tls_cert},
+    {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
     {"access-log", NULL, "off", true, "a line a request on standard error", "on or off", set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json", set_log_format},
 };
@@ -203,7 +229,7 @@ static void print_help(void)
     printf("  %-24s %s\n", "--version", "print the version");
     printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option down to --log-format may\n"
            "be given in the environment too: --max-body is MSE_MAX_BODY; the command line wins. SIGTERM and SIGINT "
-           "drain and stop.\n");
+           "drain and stop;\nSIGHUP reads the files of tokens and TLS again.\n");
 }
 
 /* MSE_MAX_BODY for max-body; NULL where it is not set, or empty. */
@@ -260,6 +286,11 @@ enum options_status options_read(struct options *options, int argc, char **argv)
             fprintf(stderr, "mse-server: --%s wants %s, not \"%s\"\n", rows[chosen].name, rows[chosen].wanted, optarg);
             return OPTIONS_BAD;
         }
+    }
+    if ((options->tls_cert == NULL) != (options->tls_key == NULL)) {
+        fprintf(stderr, "mse-server: --tls-cert and --tls-key go together: --tls-%s is missing\n",
+                options->tls_cert == NULL ? "cert" : "key");
+        return OPTIONS_BAD;
     }
     if (optind < argc) {
         fprintf(stderr, "mse-server: there is no option \"%s\"; --help lists those there are\n", argv[optind]);

@@ -19,6 +19,9 @@ struct options {
     unsigned request_timeout; /* milliseconds, as all times */
     unsigned idle_timeout;
     unsigned drain_timeout;
+    const char *token_file; /* of bearer tokens; NULL: none needed */
+    const char *tls_cert;   /* PEM files; NULL, like tls_key: no TLS */
+    const char *tls_key;
     bool access_log; /* a line a request */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */

@@ -29,6 +29,8 @@ static struct problem_kind kind_of(enum problem_type type)
         return (struct problem_kind){"/problems/duplicate-member", "A member name is given twice", 400, 0};
     case PROBLEM_MALFORMED_HEADERS:
         return (struct problem_kind){"/problems/malformed-headers", "The request's headers are malformed", 400, 0};
+    case PROBLEM_UNAUTHORIZED:
+        return (struct problem_kind){"/problems/unauthorized", "A token is needed", 401, 0};
     case PROBLEM_NOT_FOUND:
         return (struct problem_kind){"/problems/not-found", "There is nothing at this path", 404, 0};
     case PROBLEM_METHOD_NOT_ALLOWED:

@@ -65,12 +65,12 @@ static bool answer_metrics(void *state, struct service *service, struct answer *
 #define POST_ALLOW "POST, OPTIONS"
 
 static const struct route routes[] = {
-    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, mse_endpoint_open, mse_endpoint_receive,
+    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, mse_endpoint_open, mse_endpoint_receive,
      mse_endpoint_answer, mse_endpoint_close},
-    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, NULL, NULL, answer_health, NULL},
-    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, NULL, NULL, answer_readiness, NULL},
-    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, NULL, NULL, answer_metrics, NULL},
-    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, NULL, NULL, answer_openapi, NULL},
+    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, false, NULL, NULL, answer_health, NULL},
+    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, false, NULL, NULL, answer_readiness, NULL},
+    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL, answer_metrics, NULL},
+    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, false, NULL, NULL, answer_openapi, NULL},
 };
 
 const struct route *routes_find(const char *path)

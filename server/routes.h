@@ -13,6 +13,7 @@ struct route {
     const char *media_type; /* of its answers but problems */
     const char *allow;      /* the Allow header */
     enum metrics_route label;
+    bool is_protected; /* needs a token where the service has tokens */
     /* Answers, or returns false: not ready yet, to be called again after others have had their turn.
      * A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
     void *(*open)(struct service *service);
