@@ -38,14 +38,15 @@ kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vec
 KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
-TEST_LIBS   := -lcmocka -lcurl -lcjson -lgmp -lm
+TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
 
 LIBRARY_UNITS := $(filter-out kernel,$(basename $(notdir $(wildcard src/*.c)))) $(addprefix kernel_,$(KERNELS))
 SERVER_UNITS  := $(filter-out main,$(basename $(notdir $(wildcard server/*.c server/*.S))))
 UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
-UNIT_SUPPORT  := $(filter-out $(UNIT_TESTS),$(basename $(notdir $(wildcard tests/unit/*.c))))
+TEST_SUPPORT  := $(basename $(wildcard tests/support/*.c))
+UNIT_SUPPORT  := $(filter-out tests/unit/test_%,$(basename $(wildcard tests/unit/*.c))) $(TEST_SUPPORT)
 HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
-HTTP_SUPPORT  := $(filter-out $(HTTP_TESTS),$(basename $(notdir $(wildcard tests/http/*.c))))
+HTTP_SUPPORT  := $(filter-out tests/http/test_%,$(basename $(wildcard tests/http/*.c))) $(TEST_SUPPORT)
 CONTRACT_TEST := tests/http/test_contract.py
 
 MAKEFLAGS += --no-builtin-rules
@@ -61,7 +62,7 @@ $1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
 $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
-    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c fuzz/*.c))
+    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c tests/support/*.c fuzz/*.c))
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -88,12 +89,12 @@ $2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
 	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
 
 $$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o \
-    $(addprefix build/obj/$1/tests/unit/,$(addsuffix .o,$(UNIT_SUPPORT))) $$($1.server) $2/libmse.a
+    $(UNIT_SUPPORT:%=build/obj/$1/%.o) $$($1.server) $2/libmse.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
 
 $$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
-    $(addprefix build/obj/$1/tests/http/,$(addsuffix .o,$(HTTP_SUPPORT))) $2/libmse.a
+    $(HTTP_SUPPORT:%=build/obj/$1/%.o) $2/libmse.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
 

@@ -92,6 +92,7 @@ struct reply client_send(struct client *client, struct request request)
     if (request.body) set_body(curl, &request, &upload);
     if (request.method && strcmp(request.method, "HEAD") == 0) curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     if (request.method) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method);
+    if (client->configure) client->configure(curl);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (code != CURLE_OK) fail_msg("%s: %s", url, curl_easy_strerror(code));

@@ -12,6 +12,7 @@ struct client {
     CURL *curl;
     const struct service *service;
     int connections; /* opened so far */
+    void (*configure)(CURL *curl); /* sets further options before each request; NULL: none */
 };
 
 /* What to ask. Members that are NULL or 0 mean: POST where there is a body, else GET; /mse; no such header; a body of

@@ -55,6 +55,16 @@ static void set_address(struct service *service, const char *address)
     snprintf(service->url, sizeof service->url, "http://%s", address);
 }
 
+/* The next line of the log, cut where it is longer. false: the log has ended. */
+static bool read_line(const struct service *service, char *line, size_t size)
+{
+    size_t length = 0;
+    ssize_t more;
+    while (length < size - 1 && (more = read(service->log, line + length, 1)) == 1 && line[length] != '\n') length++;
+    line[length] = '\0';
+    return length == size - 1 || more == 1;
+}
+
 void service_start(struct service *service, const char *const *options)
 {
     const char *arguments[ARGUMENTS_MAX] = {"--listen", "127.0.0.1:0"};
@@ -68,9 +78,7 @@ void service_start(struct service *service, const char *const *options)
     close(ends[1]);
 
     char line[512];
-    size_t length = 0;
-    while (length < sizeof line - 1 && read(service->log, line + length, 1) == 1 && line[length] != '\n') length++;
-    line[length] = '\0';
+    read_line(service, line, sizeof line);
     char address[100];
     const char *listening = strstr(line, "listening on ");
     if (!listening || sscanf(listening, "listening on %99[^, ]", address) != 1) {
@@ -107,6 +115,14 @@ int service_wait(struct service *service)
     service->pid = 0;
     if (status != 0) print_message("%.*s", (int)length, rest);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void service_await_line(const struct service *service, const char *text)
+{
+    char line[512];
+    do {
+        if (!read_line(service, line, sizeof line)) fail_msg("the log ends without \"%s\"", text);
+    } while (!strstr(line, text));
 }
 
 void service_signal(const struct service *service, int signal)

@@ -27,6 +27,9 @@ void service_start(struct service *service, const char *const *options);
 /* Stops a server of our own by SIGTERM and fails the test unless it exits with 0. */
 void service_close(struct service *service);
 
+/* Reads the log of a server of our own to the next line that holds the text. Fails the test where the log ends. */
+void service_await_line(const struct service *service, const char *text);
+
 void service_signal(const struct service *service, int signal);
 
 /* Waits for the server's end and returns its exit status, or minus the signal that ended it. */

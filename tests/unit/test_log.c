@@ -1,6 +1,8 @@
 /* test_log.c - lines as they reach standard error. */
 #include "log.h"
 
+#include "caught.h"
+
 #include <cjson/cJSON.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,31 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-static int kept_error;
-static FILE *caught;
-
-/* From here on standard error goes to a file, until end_catch returns what it holds. */
-static void begin_catch(void)
-{
-    kept_error = dup(STDERR_FILENO);
-    caught = tmpfile();
-    dup2(fileno(caught), STDERR_FILENO);
-}
-
-static const char *end_catch(void)
-{
-    static char text[65536];
-    dup2(kept_error, STDERR_FILENO);
-    close(kept_error);
-    rewind(caught);
-    text[fread(text, 1, sizeof text - 1, caught)] = '\0';
-    fclose(caught);
-    return text;
-}
 
 static int count_lines(const char *text)
 {
@@ -57,9 +36,9 @@ static void a_text_line_has_its_time_and_its_message(void **state)
     int year;
     int milliseconds;
     (void)state;
-    begin_catch();
+    caught_begin();
     log_line("listening on %s", "127.0.0.1:8080");
-    const char *text = end_catch();
+    const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     assert_int_equal(sscanf(text, "%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%3dZ ", &year, &milliseconds), 2);
     assert_non_null(strstr(text, "Z listening on 127.0.0.1:8080\n"));
@@ -71,9 +50,9 @@ static void a_long_line_is_cut_and_still_ends(void **state)
     (void)state;
     memset(message, 'x', sizeof message - 1);
     message[sizeof message - 1] = '\0';
-    begin_catch();
+    caught_begin();
     log_line("%s", message);
-    const char *text = end_catch();
+    const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     assert_int_equal(text[strlen(text) - 1], '\n');
 }
@@ -81,9 +60,9 @@ static void a_long_line_is_cut_and_still_ends(void **state)
 static void a_caller_cannot_forge_a_line_of_text(void **state)
 {
     (void)state;
-    begin_catch();
+    caught_begin();
     log_request(&hostile);
-    const char *text = end_catch();
+    const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     assert_non_null(strstr(text, " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 out=2 "
                                  "elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
@@ -93,18 +72,18 @@ static void a_json_line_is_one_object(void **state)
 {
     (void)state;
     log_set_format(LOG_JSON);
-    begin_catch();
+    caught_begin();
     log_line("say \"%s\"\n", "\x01");
-    const char *text = end_catch();
+    const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     cJSON *object = cJSON_Parse(text);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "message")), "say \"\x01\"\n");
     assert_non_null(cJSON_GetObjectItem(object, "time"));
     cJSON_Delete(object);
 
-    begin_catch();
+    caught_begin();
     log_request(&hostile);
-    text = end_catch();
+    text = caught_end();
     log_set_format(LOG_TEXT);
     assert_int_equal(count_lines(text), 1);
     object = cJSON_Parse(text);
@@ -119,15 +98,15 @@ static void what_happens_often_is_told_once(void **state)
 {
     static struct log_limit limit;
     (void)state;
-    begin_catch();
+    caught_begin();
     for (int i = 0; i < 1000; i++) log_line_limited(&limit, "again");
     /* A second may pass while this runs, hardly two. */
-    assert_in_range(count_lines(end_catch()), 1, 3);
+    assert_in_range(count_lines(caught_end()), 1, 3);
     assert_true(atomic_load(&limit.untold) > 0);
     atomic_store(&limit.next, 0);
-    begin_catch();
+    caught_begin();
     log_line_limited(&limit, "again");
-    assert_non_null(strstr(end_catch(), "again (and "));
+    assert_non_null(strstr(caught_end(), "again (and "));
     assert_int_equal(atomic_load(&limit.untold), 0);
 }
 
