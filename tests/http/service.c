@@ -59,7 +59,7 @@ static void set_address(struct service *service, const char *address)
 static bool read_line(const struct service *service, char *line, size_t size)
 {
     size_t length = 0;
-    ssize_t more;
+    ssize_t more = 1;
     while (length < size - 1 && (more = read(service->log, line + length, 1)) == 1 && line[length] != '\n') length++;
     line[length] = '\0';
     return length == size - 1 || more == 1;
