@@ -54,16 +54,6 @@ static bool same_shape(const cJSON *a, const cJSON *b)
     return cJSON_IsNumber(a) && cJSON_IsNumber(b);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): json_reader has limited the depth. */
-static bool any_negative(const cJSON *value)
-{
-    if (cJSON_IsNumber(value)) return value->valuedouble < 0;
-    for (value = value->child; value != NULL; value = value->next) {
-        if (any_negative(value)) return true;
-    }
-    return false;
-}
-
 /* Whether a document that json_reader finds no fault in is a request. */
 static bool is_request(const cJSON *root)
 {
@@ -79,7 +69,6 @@ static bool is_request(const cJSON *root)
     if (!begins_with_number(predictions) || !begins_with_number(targets)) return false;
     if (!same_shape(predictions, targets)) return false;
     if (weights != NULL && !(begins_with_number(weights) && same_shape(predictions, weights))) return false;
-    if (weights != NULL && any_negative(weights)) return false;
     return (reduction == NULL || is_one_of(reduction, reductions)) &&
            (gradients == NULL || is_list_of_gradients(gradients));
 }
@@ -95,9 +84,7 @@ static void must_explain(const struct problem *problem)
 static void must_be_sound(const struct mse_request *request)
 {
     must(request->predictions.length > 0 && tensor_same_shape(&request->predictions, &request->targets));
-    if (request->weights.length == 0) return;
-    must(tensor_same_shape(&request->predictions, &request->weights));
-    for (size_t i = 0; i < request->weights.length; i++) must(request->weights.values[i] >= 0);
+    if (request->weights.length > 0) must(tensor_same_shape(&request->predictions, &request->weights));
 }
 
 /* ---- the answer */
@@ -118,6 +105,14 @@ static bool all_zero(const double *values, size_t n)
         if (values[i] != 0) return false;
     }
     return true;
+}
+
+static bool any_negative(const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0) return true;
+    }
+    return false;
 }
 
 static bool any_infinite(const double *values, size_t n)
@@ -142,8 +137,9 @@ static void expect(struct expected *expected, const struct mse_request *request)
                                   .wants_targets = request->wants_targets,
                                   .problem = PROBLEM_OVERFLOW};
     if (expected->losses == NULL || expected->gradient == NULL) abort();
-    if (reduction == MSE_MEAN && weights != NULL && all_zero(weights, n)) {
-        expected->problem = PROBLEM_ZERO_WEIGHTS;
+    bool negative = weights != NULL && any_negative(weights, n);
+    if (negative || (reduction == MSE_MEAN && weights != NULL && all_zero(weights, n))) {
+        expected->problem = negative ? PROBLEM_NEGATIVE_WEIGHT : PROBLEM_ZERO_WEIGHTS;
         expected->refused = true;
         return;
     }
@@ -212,25 +208,31 @@ static char *drain(struct answer *answer, size_t *length)
     return text;
 }
 
-static void reply(struct mse_request *request)
+/* Takes the request. */
+static void compute(struct mse_request *request)
 {
     struct tensor shape = request->predictions; /* for its shape alone */
     struct expected expected;
+    struct mse_job job;
     struct answer answer;
     struct problem problem;
+    enum mse_job_status status;
     expect(&expected, request);
-    bool answered = mse_reply_answer(request, &answer, &problem);
-    must(answered == !expected.refused);
-    if (answered) {
-        size_t length = answer.length;
-        char *text = answer.next != NULL ? drain(&answer, &length) : answer.text;
-        must(answer.status == 200);
-        must_answer(text, length, &expected, &shape);
-        free(text);
-    } else {
+    mse_job_init(&job, request);
+    do status = mse_job_step(&job, &problem);
+    while (status == MSE_JOB_MORE);
+    must(status == (expected.refused ? MSE_JOB_BAD : MSE_JOB_DONE));
+    if (status == MSE_JOB_BAD) {
         must_explain(&problem);
         must(problem.type == expected.problem);
+    } else {
+        must(mse_reply_answer(&job, &answer) && answer.status == 200);
+        size_t length = answer.length;
+        char *text = answer.next != NULL ? drain(&answer, &length) : answer.text;
+        must_answer(text, length, &expected, &shape);
+        free(text);
     }
+    mse_job_free(&job);
     free(expected.losses);
     free(expected.gradient);
 }
@@ -253,7 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cJSON_Delete(root);
         if (read) {
             must_be_sound(&request);
-            reply(&request);
+            compute(&request);
         } else {
             must_explain(&problem);
         }
