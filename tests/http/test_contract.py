@@ -78,24 +78,30 @@ def check_schema(value, schema):
 def listed_answer(method, path, status):
     """What the contract says of such an answer."""
     operations = CONTRACT['paths'].get(urllib.parse.urlsplit(path).path, {})
-    if method.lower() in operations:
-        answers, name = operations[method.lower()]['responses'], f'{method} {path}'
-    else:
-        answers, name = CONTRACT['x-no-operation'], 'what is no operation'
-    assert str(status) in answers, f'{name} has no answer {status}'
-    return resolved(answers[str(status)])
+    if method == 'HEAD' and 'get' in operations:
+        listed_answer('GET', path, status)
+        return resolved(operations['head']['responses']['default'])
+    answers = operations[method.lower()]['responses'] if method.lower() in operations else CONTRACT['x-no-operation']
+    if str(status) in answers:
+        return resolved(answers[str(status)])
+    default = resolved(answers.get('default', {}))
+    assert status in default.get('x-statuses', []), f'{method} {path} has no answer {status}'
+    return default
 
 
 def check_answer(method, path, response):
     """The answer is one that the contract lists."""
     listed = listed_answer(method, path, response.status)
-    for name, header in listed.get('headers', {}).items():
-        header = resolved(header)
+    headers = {name: resolved(header) for name, header in listed.get('headers', {}).items()}
+    for name, header in headers.items():
         value = response.getheader(name)
-        assert value is not None, f'{response.status} has no {name}'
-        check_schema(int(value) if header['schema'].get('type') == 'integer' else value, header['schema'])
-    for name in ('Allow', 'Retry-After'):
-        assert response.getheader(name) is None or name in listed['headers'], f'{response.status} has {name}'
+        if value is None:
+            assert not header.get('required'), f'{response.status} has no {name}'
+        else:
+            check_schema(int(value) if header['schema'].get('type') == 'integer' else value, header['schema'])
+    if method != 'HEAD':
+        for name in ('Allow', 'Retry-After'):
+            assert response.getheader(name) is None or name in headers, f'{response.status} has {name}'
     content = listed.get('content', {})
     if method == 'HEAD' or not content:
         assert response.body == b'', f'{method} {path} {response.status} has a body: {response.body}'
@@ -103,7 +109,7 @@ def check_answer(method, path, response):
     media_type = response.getheader('Content-Type')
     assert media_type in content, f'{response.status} is of the media type {media_type}'
     text = response.body.decode('utf-8')
-    if media_type == 'application/yaml':
+    if media_type.startswith(('application/yaml', 'text/plain')):
         check_schema(text, content[media_type]['schema'])
         return
     answer = json.loads(text)
@@ -149,20 +155,17 @@ def request_examples():
 
 
 def problem_examples():
-    """Every example of a problem, by its name, with the status under which it stands."""
-    answers = {}
+    """Every example of a problem, by its name, with the statuses under which it stands."""
+    answers = list(CONTRACT['x-no-operation'].items())
     for operations in CONTRACT['paths'].values():
         for operation in operations.values():
-            for status, answer in operation['responses'].items():
-                answers.setdefault(status, []).append(resolved(answer))
-    for status, answer in CONTRACT['x-no-operation'].items():
-        answers.setdefault(status, []).append(answer)
+            answers.extend(operation['responses'].items())
     examples = {}
-    for status, listed in answers.items():
-        for answer in listed:
-            problems = answer.get('content', {}).get('application/problem+json', {})
-            for name, example in problems.get('examples', {}).items():
-                examples[name] = (int(status), resolved(example))
+    for status, answer in answers:
+        answer = resolved(answer)
+        statuses = answer.get('x-statuses', []) if status == 'default' else [int(status)]
+        for name, example in answer.get('content', {}).get('application/problem+json', {}).get('examples', {}).items():
+            examples.setdefault(name, (set(), example))[0].update(statuses)
     return examples
 
 
@@ -194,28 +197,28 @@ def every_type_of_problem_has_an_example(_):
     types = {row['const']: row['description'] for row in CONTRACT['components']['schemas']['ProblemType']['oneOf']}
     examples = problem_examples()
     assert {example['value']['type'] for _, example in examples.values()} == types.keys()
-    for name, (status, example) in examples.items():
+    for name, (statuses, example) in examples.items():
         problem = example['value']
-        assert problem['type'] == f'/problems/{name}' and problem['status'] == status, name
-        assert types[problem['type']].startswith(f'{status}. '), name
+        assert problem['type'] == f'/problems/{name}' and problem['status'] in statuses, name
+        assert types[problem['type']].startswith(f"{problem['status']}. "), name
 
 
-def body_of(request):
-    """Its body; [string, times] in a list of parts is repeated."""
-    body = request.get('body')
-    if not isinstance(body, list):
-        return body
-    return ''.join(part if isinstance(part, str) else part[0] * part[1] for part in body)
+def text_of(parts):
+    """A text, or a list of parts, in which [text, n] is n times the text."""
+    if not isinstance(parts, list):
+        return parts
+    return ''.join(part if isinstance(part, str) else part[0] * part[1] for part in parts)
 
 
 def check_problem(connection, name):
-    status, example = problem_examples()[name]
+    _, example = problem_examples()[name]
     request = example['x-request']
     method, path = request.get('method', 'POST'), request.get('path', '/mse')
-    response = ask(connection, method, path, request.get('headers'), body_of(request))
-    assert response.status == status, f'{name}: {response.status} {response.body.decode()}'
-    check_answer(method, path, response)
+    headers = {name: text_of(value) for name, value in request.get('headers', {}).items()}
+    response = ask(connection, method, path, headers, text_of(request.get('body')))
     assert response.body.decode() == json_text(example['value']), f'{name}: {response.body.decode()}'
+    assert response.status == example['value']['status'], f'{name}: {response.status}'
+    check_answer(method, path, response)
 
 
 def every_example_of_a_problem_is_what_its_request_is_answered(connection):
@@ -231,7 +234,9 @@ def every_example_of_a_server_with_options_is_what_it_answers(_):
     for name, (_, example) in problem_examples().items():
         if isinstance(example.get('x-server'), list):
             with own_server(*example['x-server']) as (_, address):
-                check_problem(http.client.HTTPConnection(address, timeout=TIMEOUT), name)
+                other, connection = (http.client.HTTPConnection(address, timeout=TIMEOUT) for _ in range(2))
+                assert ask(other, 'GET', '/healthz').status == 200
+                check_problem(connection, name)
 
 
 def a_server_that_drains_answers_as_its_example_says(_):
