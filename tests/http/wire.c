@@ -41,14 +41,20 @@ void wire_connect(struct wire *wire, const struct service *service)
     if (!wire_try_connect(wire, service)) fail_msg("cannot connect to %s", service->url);
 }
 
-void wire_send(struct wire *wire, const char *bytes, size_t length)
+bool wire_try_send(struct wire *wire, const char *bytes, size_t length)
 {
     while (length > 0) {
         ssize_t sent = send(wire->socket, bytes, length, MSG_NOSIGNAL);
-        if (sent <= 0) fail_msg("the connection ended while %zu bytes were to be sent", length);
+        if (sent <= 0) return false;
         bytes += sent;
         length -= (size_t)sent;
     }
+    return true;
+}
+
+void wire_send(struct wire *wire, const char *bytes, size_t length)
+{
+    if (!wire_try_send(wire, bytes, length)) fail_msg("the connection ended before %zu bytes were sent", length);
 }
 
 void wire_print(struct wire *wire, const char *format, ...)
@@ -121,6 +127,11 @@ static void take_chunks(struct wire *wire, struct text *body)
     } while (length > 0);
 }
 
+void wire_await(struct wire *wire)
+{
+    if (wire->received.length == 0 && !receive(wire)) fail_msg("the connection ended where an answer was to come");
+}
+
 struct reply wire_reply(struct wire *wire, bool to_head)
 {
     struct reply reply = {0};
@@ -147,6 +158,12 @@ struct reply wire_reply(struct wire *wire, bool to_head)
 bool wire_is_closed(struct wire *wire)
 {
     return wire->received.length == 0 && !receive(wire);
+}
+
+void wire_finish(struct wire *wire)
+{
+    while (receive(wire)) {
+    }
 }
 
 void wire_close(struct wire *wire)
