@@ -288,11 +288,11 @@ static void weights_are_not_negative(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "-1"},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "-0.1"},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "negative"},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "negative"},
         {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}", "/weights/1", NULL},
         {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],\"reduction\":\"none\"}",
-         "/weights/1/0", "-3"},
+         "/weights/1/0", "negative"},
         {"{" WHOLE ",\"weights\":[-1e308]}", "/weights/0", NULL},
     };
     expect_all(rows, COUNT(rows), "negative-weight");

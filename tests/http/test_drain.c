@@ -1,0 +1,236 @@
+/* test_drain.c - how a server stops: what is under way is answered, nothing new is begun. Starts servers of its own. */
+#include "client.h"
+#include "cmocka_all.h"
+#include "wire.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
+static const char good_answer[] = "{\"loss\":4}";
+
+/* Opens a connection and has a request answered on it, so that it is a kept one. */
+static void open_kept(struct wire *wire, const struct service *service)
+{
+    wire_connect(wire, service);
+    wire_print(wire, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct reply reply = wire_reply(wire, false);
+    assert_int_equal(reply.status, 200);
+    reply_free(&reply);
+}
+
+/* Sends a request's head and waits for the leave to go on: from then on it is under way. */
+static void begin_request(struct wire *wire, const struct service *service, size_t length)
+{
+    wire_connect(wire, service);
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n", length);
+    struct reply leave = wire_reply(wire, false);
+    assert_int_equal(leave.status, 100);
+    reply_free(&leave);
+}
+
+static void expect_draining(const struct reply *reply)
+{
+    char seconds[16];
+    reply_is_problem(reply, 503, "draining", NULL, -1);
+    assert_true(reply_header(reply, "Retry-After", seconds, sizeof seconds));
+    assert_true(atoi(seconds) > 0);
+    reply_has_header(reply, "Connection", "close");
+}
+
+/* Asks for readiness until the signal has been seen; the answer then closes the connection. */
+static void await_drain(struct wire *probe)
+{
+    struct reply reply;
+    for (long status = 200; status == 200;) {
+        wire_print(probe, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+        reply = wire_reply(probe, false);
+        status = reply.status;
+        if (status != 200) expect_draining(&reply);
+        reply_free(&reply);
+    }
+    assert_true(wire_is_closed(probe));
+    wire_close(probe);
+}
+
+static void an_idle_server_exits_with_0_on(int number)
+{
+    struct service service;
+    struct wire kept;
+    service_start(&service, NULL);
+    open_kept(&kept, &service);
+    service_signal(&service, number);
+    assert_int_equal(service_wait(&service), 0);
+    assert_true(wire_is_closed(&kept));
+    wire_close(&kept);
+    assert_false(wire_try_connect(&kept, &service));
+}
+
+static void sigterm_and_sigint_stop_an_idle_server_with_0(void **state)
+{
+    (void)state;
+    an_idle_server_exits_with_0_on(SIGTERM);
+    an_idle_server_exits_with_0_on(SIGINT);
+}
+
+static void a_request_under_way_is_answered_and_new_ones_are_refused(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire busy, probe, late, healthy;
+    struct reply reply;
+    service_start(&service, NULL);
+    open_kept(&probe, &service);
+    open_kept(&late, &service);
+    open_kept(&healthy, &service);
+    begin_request(&busy, &service, strlen(good));
+    wire_send(&busy, good, 10);
+    service_signal(&service, SIGTERM);
+    await_drain(&probe);
+
+    wire_print(&late, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+    reply = wire_reply(&late, false);
+    expect_draining(&reply);
+    reply_free(&reply);
+    assert_true(wire_is_closed(&late));
+    wire_close(&late);
+
+    wire_print(&healthy, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    reply = wire_reply(&healthy, false);
+    reply_is(&reply, "{\"status\":\"ok\"}");
+    reply_free(&reply);
+    wire_close(&healthy);
+
+    assert_false(wire_try_connect(&late, &service));
+    char address[128];
+    char out[1024];
+    char error[1024];
+    snprintf(address, sizeof address, "%s:%s", service.host, service.port);
+    assert_int_equal(service_run((const char *const[]){"--check", "--listen", address, NULL}, out, error, sizeof out),
+                     1);
+
+    wire_send(&busy, good + 10, strlen(good) - 10);
+    reply = wire_reply(&busy, false);
+    reply_is(&reply, good_answer);
+    reply_has_header(&reply, "Connection", "close");
+    reply_free(&reply);
+    assert_true(wire_is_closed(&busy));
+    wire_close(&busy);
+    assert_int_equal(service_wait(&service), 0);
+}
+
+/* An answer of some megabytes, more than sockets buffer, that its caller begins to read only when the server drains. */
+static void an_answer_under_way_is_sent_to_its_end(void **state)
+{
+    (void)state;
+    const size_t n = 500000;
+    struct service service;
+    struct wire busy, probe;
+    struct text body = {0};
+    struct text answer = {0};
+    text_printf(&body, "{\"predictions\":[123456789");
+    text_repeat(&body, ",123456789", n - 1);
+    text_printf(&body, "],\"targets\":[0");
+    text_repeat(&body, ",0", n - 1);
+    text_printf(&body, "],\"reduction\":\"none\",\"gradients\":[\"predictions\"]}");
+    text_printf(&answer, "{\"loss\":[15241578750190520");
+    text_repeat(&answer, ",15241578750190520", n - 1);
+    text_printf(&answer, "],\"gradients\":{\"predictions\":[246913578");
+    text_repeat(&answer, ",246913578", n - 1);
+    text_printf(&answer, "]}}");
+
+    service_start(&service, NULL);
+    open_kept(&probe, &service);
+    wire_connect(&busy, &service);
+    wire_print(&busy, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", body.length);
+    wire_send(&busy, body.bytes, body.length);
+    wire_await(&busy); /* the answer has begun */
+    service_signal(&service, SIGTERM);
+    await_drain(&probe);
+    struct reply reply = wire_reply(&busy, false);
+    reply_is(&reply, answer.bytes);
+    reply_free(&reply);
+    wire_close(&busy);
+    assert_int_equal(service_wait(&service), 0);
+    text_free(&body);
+    text_free(&answer);
+}
+
+static void many_requests_under_way_are_all_answered(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire busy[100], probe;
+    service_start(&service, NULL);
+    open_kept(&probe, &service);
+    for (size_t i = 0; i < 100; i++) begin_request(&busy[i], &service, strlen(good));
+    service_signal(&service, SIGTERM);
+    await_drain(&probe);
+    for (size_t i = 0; i < 100; i++) wire_send(&busy[i], good, strlen(good));
+    for (size_t i = 0; i < 100; i++) {
+        struct reply reply = wire_reply(&busy[i], false);
+        reply_is(&reply, good_answer);
+        reply_free(&reply);
+        wire_close(&busy[i]);
+    }
+    assert_int_equal(service_wait(&service), 0);
+}
+
+static void a_caller_that_dies_does_not_keep_the_server(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire busy, probe;
+    service_start(&service, NULL);
+    open_kept(&probe, &service);
+    begin_request(&busy, &service, strlen(good));
+    service_signal(&service, SIGTERM);
+    await_drain(&probe);
+    wire_abort(&busy);
+    assert_int_equal(service_wait(&service), 0);
+}
+
+static void a_second_signal_ends_it_at_once_with_1(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire busy, probe;
+    service_start(&service, NULL);
+    open_kept(&probe, &service);
+    begin_request(&busy, &service, strlen(good));
+    service_signal(&service, SIGTERM);
+    await_drain(&probe);
+    service_signal(&service, SIGINT);
+    assert_int_equal(service_wait(&service), 1);
+    assert_true(wire_is_closed(&busy));
+    wire_close(&busy);
+}
+
+static void the_drain_timeout_ends_it_with_1(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire busy;
+    service_start(&service, (const char *const[]){"--drain-timeout", "100ms", NULL});
+    begin_request(&busy, &service, strlen(good));
+    service_signal(&service, SIGTERM);
+    assert_int_equal(service_wait(&service), 1);
+    assert_true(wire_is_closed(&busy));
+    wire_close(&busy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sigterm_and_sigint_stop_an_idle_server_with_0),
+        cmocka_unit_test(a_request_under_way_is_answered_and_new_ones_are_refused),
+        cmocka_unit_test(an_answer_under_way_is_sent_to_its_end),
+        cmocka_unit_test(many_requests_under_way_are_all_answered),
+        cmocka_unit_test(a_caller_that_dies_does_not_keep_the_server),
+        cmocka_unit_test(a_second_signal_ends_it_at_once_with_1),
+        cmocka_unit_test(the_drain_timeout_ends_it_with_1),
+    };
+    return cmocka_run_group_tests_name("test_drain", tests, NULL, NULL);
+}

@@ -1,0 +1,252 @@
+/* test_limits.c - the limits that options set: on the body and on all requests' memory. Starts servers of its own. */
+#include "client.h"
+#include "cmocka_all.h"
+#include "wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
+static const char good_answer[] = "{\"loss\":4}";
+
+/* A good request of exactly so many bytes, by white space. */
+static void print_padded(struct text *body, size_t length)
+{
+    body->length = 0;
+    text_printf(body, "%s", good);
+    text_repeat(body, " ", length - strlen(good));
+}
+
+static void print_elements(struct text *body, size_t n)
+{
+    body->length = 0;
+    text_printf(body, "{\"predictions\":[1");
+    text_repeat(body, ",1", n - 1);
+    text_printf(body, "],\"targets\":[0");
+    text_repeat(body, ",0", n - 1);
+    text_printf(body, "],\"gradients\":[]}");
+}
+
+/* ---- the body */
+
+static void a_body_of_the_limit_is_read_and_one_byte_more_is_refused(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--max-body", "1000", NULL});
+    client_init(&client, &service);
+    for (int chunked = 0; chunked <= 1; chunked++) {
+        print_padded(&body, 1000);
+        struct reply reply = client_send(&client, (struct request){.body = body.bytes, .chunked = chunked});
+        reply_is(&reply, good_answer);
+        reply_free(&reply);
+        print_padded(&body, 1001);
+        reply = client_send(&client, (struct request){.body = body.bytes, .chunked = chunked});
+        reply_is_problem(&reply, 413, "body-too-large", NULL, -1);
+        assert_non_null(strstr(reply.body.bytes, "1000"));
+        reply_free(&reply);
+        client_expect(&client, good, good_answer);
+    }
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* What is wrong with the part that fits is not looked at: the body as a whole is not read. */
+static void a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {"", "nonsense", "{\"predictions\":[null", "{\"predictions\":[1,1,1,1"};
+    struct service service;
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--max-body", "1K", NULL});
+    for (size_t i = 0; i < COUNT(beginnings); i++) {
+        wire_connect(&wire, &service);
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        if (*beginnings[i]) wire_chunk(&wire, beginnings[i], strlen(beginnings[i]));
+        struct text spaces = {0};
+        text_repeat(&spaces, " ", 1024);
+        wire_chunk(&wire, spaces.bytes, spaces.length);
+        wire_chunk(&wire, " ", 1);
+        wire_chunk(&wire, "", 0);
+        struct reply reply = wire_reply(&wire, false);
+        reply_is_problem(&reply, 413, "body-too-large", NULL, -1);
+        reply_free(&reply);
+        text_free(&spaces);
+        wire_close(&wire);
+    }
+    service_close(&service);
+}
+
+static void sizes_are_powers_of_1024(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *size;
+        const char *bytes;
+    } rows[] = {{"1", "1"},        {"100", "100"},        {"1K", "1024"},       {"3K", "3072"},
+                {"1M", "1048576"}, {"256M", "268435456"}, {"2G", "2147483648"}, {"8589934592", "8589934592"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct service service;
+        struct wire wire;
+        char said[64];
+        service_start(&service, (const char *const[]){"--max-body", rows[i].size, NULL});
+        wire_connect(&wire, &service);
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1099511627776\r\n\r\n");
+        struct reply reply = wire_reply(&wire, false);
+        reply_is_problem(&reply, 413, "body-too-large", NULL, -1);
+        snprintf(said, sizeof said, " %s bytes", rows[i].bytes);
+        assert_non_null(strstr(reply.body.bytes, said));
+        reply_free(&reply);
+        wire_close(&wire);
+        service_close(&service);
+    }
+}
+
+/* ---- memory */
+
+static void expect_exhausted(const struct reply *reply)
+{
+    char seconds[16];
+    reply_is_problem(reply, 503, "memory-exhausted", NULL, -1);
+    assert_true(reply_header(reply, "Retry-After", seconds, sizeof seconds));
+    assert_true(atoi(seconds) > 0);
+}
+
+static void a_request_past_the_memory_limit_is_refused_and_its_memory_given_back(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text large = {0};
+    struct text fitting = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "1M", NULL});
+    client_init(&client, &service);
+    print_elements(&large, 100000);  /* 1.6 MB */
+    print_elements(&fitting, 40000); /* 640 KB: two of them would not fit */
+    for (int i = 0; i < 20; i++) {
+        struct reply reply = client_post(&client, large.bytes);
+        expect_exhausted(&reply);
+        reply_free(&reply);
+        client_expect(&client, fitting.bytes, "{\"loss\":1}");
+    }
+    assert_int_equal(client.connections, 1);
+    client_expect(&client, good, good_answer);
+
+    /* JSON that is wrong outweighs memory that is spent */
+    large.length--;
+    text_printf(&large, ",");
+    struct reply reply = client_post(&client, large.bytes);
+    reply_is_problem(&reply, 400, "malformed-json", NULL, (long)large.length);
+    reply_free(&reply);
+    text_free(&large);
+    text_free(&fitting);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* A million elements need 16 MB for themselves and little beside; the gradients take the predictions' place. */
+static void twenty_bytes_an_element_are_enough(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "20000000", NULL});
+    client_init(&client, &service);
+    print_elements(&body, 1000000);
+    client_expect(&client, body.bytes, "{\"loss\":1}");
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* Sends all of a request but its last byte. */
+static void hold(struct wire *wire, const struct service *service, const struct text *body)
+{
+    wire_connect(wire, service);
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", body->length);
+    wire_send(wire, body->bytes, body->length - 1);
+}
+
+/* Requests under way share the limit: of two that do not fit together one is refused. Which one depends on whose bytes
+ * are read first; so the one that holds its memory is tried anew until it was first. */
+static void memory_is_shared_by_the_requests_under_way(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct wire wire;
+    struct text body = {0};
+    bool held = false;
+    service_start(&service, (const char *const[]){"--max-memory", "1M", NULL});
+    client_init(&client, &service);
+    print_elements(&body, 40000);
+    for (int attempt = 0; attempt < 100 && !held; attempt++) {
+        bool refused = false;
+        hold(&wire, &service, &body);
+        for (int i = 0; i < 20 && !refused; i++) {
+            struct reply reply = client_post(&client, body.bytes);
+            if (reply.status != 200) expect_exhausted(&reply);
+            refused = reply.status != 200;
+            reply_free(&reply);
+        }
+        client_expect(&client, good, good_answer); /* small requests go on */
+        wire_send(&wire, body.bytes + body.length - 1, 1);
+        struct reply reply = wire_reply(&wire, false);
+        if (reply.status != 200) expect_exhausted(&reply);
+        held = refused && reply.status == 200;
+        reply_free(&reply);
+        wire_close(&wire);
+    }
+    assert_true(held);
+    client_expect(&client, body.bytes, "{\"loss\":1}");
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+static void who_dies_gives_memory_back(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "1M", NULL});
+    client_init(&client, &service);
+    print_elements(&body, 40000);
+    for (int i = 0; i < 50; i++) {
+        struct wire wire;
+        hold(&wire, &service, &body);
+        wire_abort(&wire);
+    }
+    for (long status = 503; status != 200;) { /* until the server has seen them die */
+        struct reply reply = client_post(&client, body.bytes);
+        if (reply.status != 200) expect_exhausted(&reply);
+        status = reply.status;
+        reply_free(&reply);
+    }
+    client_expect(&client, body.bytes, "{\"loss\":1}");
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_body_of_the_limit_is_read_and_one_byte_more_is_refused),
+        cmocka_unit_test(a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds),
+        cmocka_unit_test(sizes_are_powers_of_1024),
+        cmocka_unit_test(a_request_past_the_memory_limit_is_refused_and_its_memory_given_back),
+        cmocka_unit_test(twenty_bytes_an_element_are_enough),
+        cmocka_unit_test(memory_is_shared_by_the_requests_under_way),
+        cmocka_unit_test(who_dies_gives_memory_back),
+    };
+    return cmocka_run_group_tests_name("test_limits", tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* test_memory.c - what a request costs in memory, as the kernel counts it. Starts servers of its own. */
+#include "client.h"
+#include "cmocka_all.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ELEMENTS ((size_t)1000000)
+
+/* A field of /proc/PID/status, in bytes. */
+static size_t memory_of(const struct service *service, const char *field)
+{
+    char path[64];
+    char line[256];
+    size_t kilobytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)service->pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        if (strncmp(line, field, strlen(field)) == 0) sscanf(line + strlen(field), ": %zu kB", &kilobytes);
+    }
+    fclose(file);
+    assert_true(kilobytes > 0);
+    return kilobytes * 1024;
+}
+
+static void print_member(struct text *body, const char *name, const char *first, const char *rest)
+{
+    text_printf(body, "\"%s\":[%s", name, first);
+    text_repeat(body, rest, ELEMENTS - 1);
+    text_printf(body, "]");
+}
+
+/* The bytes an element by which a request of a million of them raises the peak over the idle server. */
+static size_t bytes_per_element(bool weighted, bool chunked)
+{
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, NULL);
+    client_init(&client, &service);
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    size_t idle = memory_of(&service, "VmRSS");
+
+    text_printf(&body, "{");
+    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567");
+    text_printf(&body, ",");
+    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543");
+    if (weighted) {
+        text_printf(&body, ",");
+        print_member(&body, "weights", "1.5", ",2.5");
+    }
+    text_printf(&body, "}");
+    struct reply reply =
+        client_send(&client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
+    assert_int_equal(reply.status, 200);
+    size_t peak = memory_of(&service, "VmHWM");
+    print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n", idle / 1024, peak / 1024,
+                  (double)(peak - idle) / (double)ELEMENTS, body.length / 1000000);
+    reply_free(&reply);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+    return (peak - idle) / ELEMENTS;
+}
+
+static void a_request_takes_at_most_20_bytes_an_element(void **state)
+{
+    (void)state;
+    if (service_is_sanitized()) skip();
+    assert_in_range(bytes_per_element(false, false), 15, 20);
+    assert_in_range(bytes_per_element(false, true), 15, 20);
+}
+
+static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
+{
+    (void)state;
+    if (service_is_sanitized()) skip();
+    assert_in_range(bytes_per_element(true, false), 23, 28);
+}
+
+static void memory_goes_back_to_the_system(void **state)
+{
+    (void)state;
+    if (service_is_sanitized()) skip();
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, NULL);
+    client_init(&client, &service);
+    text_printf(&body, "{");
+    print_member(&body, "predictions", "1", ",1");
+    text_printf(&body, ",");
+    print_member(&body, "targets", "0", ",0");
+    text_printf(&body, ",\"gradients\":[]}");
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    size_t idle = memory_of(&service, "VmRSS");
+    for (int i = 0; i < 5; i++) client_expect(&client, body.bytes, "{\"loss\":1}");
+    /* a small request on the same connection: the large one's memory was freed before it was answered */
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    size_t after = memory_of(&service, "VmRSS");
+    print_message("idle %zu KB, after five million elements %zu KB\n", idle / 1024, after / 1024);
+    assert_true(after < idle + 2 * 1024 * 1024);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+static void an_idle_server_takes_at_most_8_megabytes(void **state)
+{
+    (void)state;
+    if (service_is_sanitized()) skip();
+    struct service service;
+    service_start(&service, NULL);
+    size_t idle = memory_of(&service, "VmRSS");
+    print_message("idle: %zu KB\n", idle / 1024);
+    assert_true(idle <= (size_t)8 * 1024 * 1024);
+    service_close(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_takes_at_most_20_bytes_an_element),
+        cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
+        cmocka_unit_test(memory_goes_back_to_the_system),
+        cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
+    };
+    return cmocka_run_group_tests_name("test_memory", tests, NULL, NULL);
+}
