@@ -28,4 +28,16 @@ static inline int decimal_log2(int q)
     return (q * 217706) >> 16;
 }
 
+/* floor(log10(2^q)), and floor(log10(2^q * 3/4)), for the exponents of doubles, -1074 <= q <= 971: 315653 / 2^20 is
+ * just above log10(2), 131008 / 2^20 about -log10(3/4). */
+static inline int decimal_log10(int q)
+{
+    return (q * 315653) >> 20;
+}
+
+static inline int decimal_log10_three_quarters(int q)
+{
+    return (q * 315653 - 131008) >> 20;
+}
+
 #endif

@@ -1,74 +1,228 @@
 /* decimal_print.c - double -> shortest text that reads back as the same double. Knows nothing of arrays or documents.
- */
+ *
+ * A double c * 2^q is what every real number nearer to it than 2^(q-1) reads back as; so is a number just as far, where
+ * c is even; and below a power of two, where doubles lie twice as near, only half as far counts. In units of 10^k, with
+ * 10^k <= 2^q < 10^(k+1), that interval is at least 1 and less than 10 long. So it holds at most one multiple of 10,
+ * which then is the shortest decimal, and else an integer, and the nearest is the closest of the shortest. This is
+ * R. Giulietti's Schubfach ("The Schubfach way to render doubles", 2020). */
 #include "decimal.h"
+#include "decimal_powers.h"
+#include "decimal_shortest.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+/* ---- double -> digits */
+
+/* floor(y), y = n * above / 2^128, its lowest bit set where y is no integer: compared with an even integer, this is
+ * less, equal or greater as y is.
+ *
+ * above being one more than the table's power, y is more than n 2^shift 10^-k by less than 2^-68. That is, in the
+ * quarters of a unit used below, a multiple of 4 or at least 2^-62 away from all of them for the bounds of a double, a
+ * multiple of 2 or at least 2^-63 away for the double itself (test_decimal_powers.c derives this anew); and with
+ * nothing else is it compared. So 64 bits of the fraction are enough. */
+static uint64_t scale(uint64_t n, struct decimal_power above)
+{
+    decimal_uint128 y = (decimal_uint128)n * above.high + ((decimal_uint128)n * above.low >> 64);
+    return (uint64_t)(y >> 64) | ((uint64_t)y != 0);
+}
+
+struct decimal decimal_shortest_exact(double value)
+{
+    uint64_t bits, fraction;
+    memcpy(&bits, &value, sizeof bits);
+    fraction = bits & 0xfffffffffffff;
+    int biased = (int)(bits >> 52 & 0x7ff), negative = (int)(bits >> 63);
+    if (biased == 0 && fraction == 0) return (struct decimal){0, 0, negative};
+    int narrow = fraction == 0 && biased > 1; /* the next double below is half as far as the one above */
+    int q = (biased ? biased : 1) - 1075;
+    uint64_t c = biased ? fraction | (uint64_t)1 << 52 : fraction;
+
+    int k = narrow ? decimal_log10_three_quarters(q) : decimal_log10(q);
+    struct decimal_power above = decimal_power_of(-k);
+    above.high += ++above.low == 0;
+    /* in quarters of a unit, so that the bounds and the middle between two integers are integers */
+    int shift = q + decimal_log2(-k) + 1;
+    uint64_t middle = scale(4 * c << shift, above);
+    uint64_t lower = scale((4 * c - (narrow ? 1 : 2)) << shift, above) + (c & 1);
+    uint64_t upper = scale((4 * c + 2) << shift, above) - (c & 1);
+
+    uint64_t floor = middle / 4, tens = floor / 10 * 10;
+    if (lower <= 4 * tens) return (struct decimal){tens, k, negative};
+    if (4 * (tens + 10) <= upper) return (struct decimal){tens + 10, k, negative};
+    int next = 4 * (floor + 1) <= upper;
+    if (next && lower <= 4 * floor) next = middle > 4 * floor + 2 || (middle == 4 * floor + 2 && (floor & 1));
+    return (struct decimal){floor + (uint64_t)next, k, negative};
+}
+
+/* Sets *result as decimal_shortest_exact does, by one product, and returns 1; or returns 0 where that cannot tell, and
+ * for zero, powers of two and subnormals.
+ *
+ * The product, to 64 bits after the point, is too small by less than 2 of its last units. Kept to 60 bits, the distance
+ * from the multiple of 10 below is too small, and that to the one above too great, by less than 2 units; the reach of
+ * the interval, half its length, too small by less than 1. A comparison that comes out by more than that is true. */
+static inline int shortest(uint64_t bits, struct decimal *result)
+{
+    const uint64_t ten = (uint64_t)10 << 60, half = (uint64_t)1 << 63;
+    uint64_t fraction = bits & 0xfffffffffffff;
+    int biased = (int)(bits >> 52 & 0x7ff), q = biased - 1075;
+    if (fraction == 0 || biased == 0) return 0;
+    int k = decimal_log10(q);
+    struct decimal_power power = decimal_power_of(-k);
+    int shift = q + decimal_log2(-k) + 1; /* 1 to 4 */
+    uint64_t n = (fraction | (uint64_t)1 << 52) << shift;
+    decimal_uint128 product = (decimal_uint128)n * power.high + ((decimal_uint128)n * power.low >> 64);
+    uint64_t whole = (uint64_t)(product >> 64), part = (uint64_t)product;
+
+    uint64_t tens = whole / 10 * 10, digits = whole + (part >> 63);
+    uint64_t from_tens = (whole - tens) << 60 | part >> 4, to_tens = ten - from_tens;
+    uint64_t reach = power.high >> (5 - shift);
+    if ((from_tens - reach + 1 <= 1) | (to_tens - reach <= 2) | (part - half + 1 <= 1)) return 0;
+    if (from_tens < reach) digits = tens;
+    if (to_tens < reach) digits = tens + 10;
+    *result = (struct decimal){digits, k, (int)(bits >> 63)};
+    return 1;
+}
 
 struct decimal decimal_shortest(double value)
 {
-    struct decimal result = {0, 0, signbit(value) != 0};
-    char text[32];
-    if (value == 0) return result;
-    for (int precision = 0; precision <= 16; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision, fabs(value));
-        if (strtod(text, NULL) == fabs(value)) break;
+    uint64_t bits;
+    struct decimal result;
+    memcpy(&bits, &value, sizeof bits);
+    return shortest(bits, &result) ? result : decimal_shortest_exact(value);
+}
+
+/* ---- digits -> text */
+
+/* The digits of two numbers below 10^8, as sixteen bytes of text, and how many there are up to the last that is not 0.
+ */
+#if defined(__SSE2__)
+static inline unsigned sixteen_digits(uint32_t high, uint32_t low, char *out)
+{
+    /* each step splits every number in two, side by side: 8 digits, 4, 2, 1 */
+    __m128i x = _mm_unpacklo_epi64(_mm_cvtsi32_si128((int)high), _mm_cvtsi32_si128((int)low));
+    __m128i quotient = _mm_srli_epi64(_mm_mul_epu32(x, _mm_set1_epi64x(3518437209)), 45); /* / 10000 */
+    x = _mm_add_epi64(quotient, _mm_slli_epi64(_mm_sub_epi64(x, _mm_mul_epu32(quotient, _mm_set1_epi64x(10000))), 32));
+    quotient = _mm_srli_epi16(_mm_mulhi_epu16(x, _mm_set1_epi16(5243)), 3); /* / 100 */
+    x = _mm_add_epi16(quotient, _mm_slli_epi32(_mm_sub_epi16(x, _mm_mullo_epi16(quotient, _mm_set1_epi16(100))), 16));
+    quotient = _mm_mulhi_epu16(x, _mm_set1_epi16(6554)); /* / 10 */
+    x = _mm_add_epi8(quotient, _mm_slli_epi16(_mm_sub_epi16(x, _mm_mullo_epi16(quotient, _mm_set1_epi16(10))), 8));
+    _mm_storeu_si128((__m128i *)out, _mm_add_epi8(x, _mm_set1_epi8('0')));
+    unsigned zeros = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_setzero_si128()));
+    return (unsigned)__builtin_clz(zeros << 1 ^ 0x1ffff) ^ 31; /* the place of the highest bit; bit 0 is set */
+}
+#else
+/* The digits of a number below 10^8, the first in the lowest byte. */
+static inline uint64_t eight_digits(uint32_t number)
+{
+    uint64_t x = number, quotient = x / 10000;
+    x = quotient + ((x - quotient * 10000) << 32);
+    quotient = x * 5243 >> 19 & 0x0000007f0000007f; /* / 100 */
+    x = quotient + ((x - quotient * 100) << 16);
+    quotient = x * 103 >> 10 & 0x000f000f000f000f; /* / 10 */
+    return quotient + ((x - quotient * 10) << 8);
+}
+
+static inline void store8(char *out, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(out, &word, sizeof word);
+}
+
+static inline unsigned sixteen_digits(uint32_t high, uint32_t low, char *out)
+{
+    uint64_t first = eight_digits(high), second = eight_digits(low);
+    store8(out, first + 0x3030303030303030);
+    store8(out + 8, second + 0x3030303030303030);
+    if (second) return 16 - (unsigned)__builtin_clzll(second) / 8;
+    return first ? 8 - (unsigned)__builtin_clzll(first) / 8 : 0;
+}
+#endif
+
+/* Writes an exponent at p, and returns the length of the text from out on. */
+__attribute__((noinline)) static size_t end_with_exponent(char *out, char *p, int exponent)
+{
+    unsigned n = (unsigned)(exponent < 0 ? -exponent : exponent);
+    *p++ = 'e';
+    *p++ = exponent < 0 ? '-' : '+';
+    if (n >= 100) *p++ = (char)('0' + n / 100);
+    if (n >= 10) *p++ = (char)('0' + n / 10 % 10);
+    *p++ = (char)('0' + n % 10);
+    return (size_t)(p - out);
+}
+
+/* Puts the point after 2 to 21 of the 17 digits at p, of which so many after the first are not only zeros, and returns
+ * the length of the text from out on. */
+__attribute__((noinline)) static size_t end_with_point(char *out, char *p, int point, int more)
+{
+    if (point > more) {
+        memcpy(p + 17, "0000", 4);
+        return (size_t)(p + point - out);
     }
-    char *e = strchr(text, 'e');
-    result.exponent = atoi(e + 1);
-    int fraction = 0;
-    for (const char *p = text; p < e; p++) {
-        if (*p == '.') {
-            fraction = (int)(e - p) - 1;
-            continue;
+    /* each of the two moves reads what one store wrote, unless point is great, and so need not wait for the cache */
+    char near[8], far[8];
+    memcpy(near, p + point, 8);
+    memcpy(far, p + 9, 8);
+    p[point] = '.';
+    memcpy(p + point + 1, near, 8);
+    if (point <= 9) memcpy(p + 10, far, 8);
+    return (size_t)(p + more + 2 - out);
+}
+
+static inline size_t write(struct decimal decimal, char *out)
+{
+    const uint64_t least = 10000000000000000; /* of seventeen digits */
+    uint64_t digits = decimal.digits;
+    int point = decimal.exponent + 17; /* how many digits stand before it */
+    /* sixteen digits or seventeen, in no order that a processor could foresee: masks, that no compiler makes a branch
+     */
+    int sixteen = digits < least;
+    digits += 9 * digits & -(uint64_t)sixteen;
+    point -= sixteen;
+    if (digits < least) {
+        if (digits == 0) {
+            *out = '0';
+            return 1;
         }
-        result.digits = result.digits * 10 + (unsigned long long)(*p - '0');
+        for (; digits < least; point--) digits *= 10;
     }
-    result.exponent -= fraction;
-    while (result.digits % 10 == 0) {
-        result.digits /= 10;
-        result.exponent++;
-    }
-    return result;
+    uint64_t top = digits / 100000000;
+    uint32_t low = (uint32_t)(digits - top * 100000000), first = (uint32_t)top / 100000000;
+    uint32_t high = (uint32_t)top - first * 100000000;
+
+    int plain = (unsigned)point + 5 <= 21 + 5, dot = (point == 1) | !plain;
+    char *p = out;
+    *p = '-';
+    p += decimal.negative;
+    memcpy(p, "0.000000", 8);
+    p += (2 - point) & -(plain & (point <= 0));
+    *p++ = (char)('0' + first);
+    *p = '.';
+    int more = (int)sixteen_digits(high, low, p + dot);
+    if (plain && point > 1) return end_with_point(out, p - 1, point, more);
+    p += more + (dot & (more > 0));
+    if (!plain) return end_with_exponent(out, p, point - 1);
+    return (size_t)(p - out);
 }
 
 size_t decimal_write(struct decimal decimal, char *out)
 {
-    char digits[24];
-    char *p = out;
-    if (decimal.digits == 0) {
-        *out = '0';
-        return 1;
-    }
-    int count = snprintf(digits, sizeof digits, "%llu", decimal.digits);
-    int point = count + decimal.exponent;
-    if (decimal.negative) *p++ = '-';
-    if (point > 21 || point <= -6) {
-        *p++ = digits[0];
-        if (count > 1) *p++ = '.';
-        memcpy(p, digits + 1, (size_t)count - 1);
-        p += count - 1;
-        char exponent[8];
-        int length = snprintf(exponent, sizeof exponent, "e%+d", point - 1);
-        memcpy(p, exponent, (size_t)length);
-        return (size_t)(p + length - out);
-    }
-    if (point <= 0) {
-        *p++ = '0';
-        *p++ = '.';
-        for (int i = point; i < 0; i++) *p++ = '0';
-    }
-    for (int i = 0; i < count; i++) {
-        if (i == point && i > 0) *p++ = '.';
-        *p++ = digits[i];
-    }
-    for (int i = count; i < point; i++) *p++ = '0';
-    return (size_t)(p - out);
+    return write(decimal, out);
+}
+
+static size_t print_exact(double value, char *out)
+{
+    return decimal_write(decimal_shortest_exact(value), out);
 }
 
 size_t decimal_print(double value, char *out)
 {
-    return decimal_write(decimal_shortest(value), out);
+    uint64_t bits;
+    struct decimal decimal;
+    memcpy(&bits, &value, sizeof bits);
+    return shortest(bits, &decimal) ? write(decimal, out) : print_exact(value, out);
 }
