@@ -1,0 +1,179 @@
+/* test_slow.c - callers who take their time: what a request, an idle connection and too many of them may cost. Starts
+ * servers of its own. */
+#include "client.h"
+#include "cmocka_all.h"
+#include "wire.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
+static const char good_answer[] = "{\"loss\":4}";
+
+/* Sends one byte after the other, a pause before each, until the server closes or has answered. */
+static void drip(struct wire *wire, const char *byte, int times)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < times; i++) {
+        nanosleep(&pause, NULL);
+        if (!wire_try_send(wire, byte, 1)) return;
+    }
+}
+
+static void post_good(struct wire *wire)
+{
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+    struct reply reply = wire_reply(wire, false);
+    reply_is(&reply, good_answer);
+    reply_free(&reply);
+}
+
+static void expect_408(struct wire *wire)
+{
+    struct reply reply = wire_reply(wire, false);
+    reply_is_problem(&reply, 408, "request-timeout", NULL, -1);
+    reply_has_header(&reply, "Connection", "close");
+    reply_free(&reply);
+    assert_true(wire_is_closed(wire));
+    wire_close(wire);
+}
+
+static void a_body_that_drips_is_answered_408(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--request-timeout", "500ms", NULL});
+    wire_connect(&wire, &service);
+    post_good(&wire);
+    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    drip(&wire, " ", 40);
+    expect_408(&wire);
+    service_close(&service);
+}
+
+static void headers_that_drip_are_answered_408(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--request-timeout", "500ms", NULL});
+    wire_connect(&wire, &service);
+    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+    drip(&wire, "x", 40);
+    expect_408(&wire);
+    service_close(&service);
+}
+
+static void a_silent_request_is_answered_408(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--request-timeout", "300ms", NULL});
+    wire_connect(&wire, &service);
+    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{");
+    expect_408(&wire);
+    service_close(&service);
+}
+
+static void a_connection_without_a_request_is_closed(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire silent;
+    struct wire served;
+    struct wire dripping;
+    service_start(&service, (const char *const[]){"--idle-timeout", "1s", NULL});
+    wire_connect(&silent, &service);
+    wire_connect(&served, &service);
+    wire_connect(&dripping, &service);
+    post_good(&served);
+    wire_print(&dripping, "POST ");
+    drip(&dripping, "x", 100);
+    assert_true(wire_is_closed(&silent));
+    assert_true(wire_is_closed(&served));
+    assert_true(wire_is_closed(&dripping));
+    wire_close(&silent);
+    wire_close(&served);
+    wire_close(&dripping);
+    service_close(&service);
+}
+
+static void slow_callers_cost_others_nothing(void **state)
+{
+    (void)state;
+    enum { SLOW = 50 };
+    struct service service;
+    struct wire slow[SLOW];
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--threads", "1", NULL});
+    for (int i = 0; i < SLOW; i++) {
+        wire_connect(&slow[i], &service);
+        wire_print(&slow[i], "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{\"predictions\":[1");
+    }
+    wire_connect(&wire, &service);
+    for (int i = 0; i < 100; i++) post_good(&wire);
+    wire_close(&wire);
+    for (int i = 0; i < SLOW; i++) wire_abort(&slow[i]);
+    service_close(&service);
+}
+
+static void one_connection_too_many_is_told_so_and_harms_nobody(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire served[3];
+    struct wire surplus;
+    service_start(&service, (const char *const[]){"--max-connections", "3", NULL});
+    for (int i = 0; i < 3; i++) {
+        wire_connect(&served[i], &service);
+        post_good(&served[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+        wire_connect(&surplus, &service);
+        wire_print(&surplus, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+        struct reply reply = wire_reply(&surplus, false);
+        reply_is_problem(&reply, 503, "too-many-connections", NULL, -1);
+        reply_has_header(&reply, "Retry-After", "1");
+        reply_has_header(&reply, "Connection", "close");
+        reply_free(&reply);
+        wire_close(&surplus);
+    }
+    for (int i = 0; i < 3; i++) post_good(&served[i]);
+    for (int i = 0; i < 3; i++) wire_close(&served[i]);
+    service_close(&service);
+}
+
+static void headers_over_the_limit_are_answered_431(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire wire;
+    struct text padding = {0};
+    service_open(&service);
+    text_repeat(&padding, "x", 32768);
+    wire_connect(&wire, &service);
+    wire_print(&wire, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Large: %s\r\n\r\n", padding.bytes);
+    struct reply reply = wire_reply(&wire, false);
+    reply_is_problem(&reply, 431, "headers-too-large", NULL, -1);
+    reply_free(&reply);
+    wire_close(&wire);
+    text_free(&padding);
+    service_close(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_body_that_drips_is_answered_408),
+        cmocka_unit_test(headers_that_drip_are_answered_408),
+        cmocka_unit_test(a_silent_request_is_answered_408),
+        cmocka_unit_test(a_connection_without_a_request_is_closed),
+        cmocka_unit_test(slow_callers_cost_others_nothing),
+        cmocka_unit_test(one_connection_too_many_is_told_so_and_harms_nobody),
+        cmocka_unit_test(headers_over_the_limit_are_answered_431),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
