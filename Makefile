@@ -180,7 +180,7 @@ bench_programs := $(addprefix build/bench/,transport obvious client \
 
 $(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o build/libmse.a
 	@mkdir -p $(@D)
-	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS)
+	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
 build/bench/transport build/bench/obvious: $(peer_objects)
 build/bench/json_reader: $(release.server)

@@ -412,7 +412,7 @@ static const char *read_run(struct json_reader *r, const char *p, const char *li
         size_t room = tensor->capacity - tensor->length;
         size_t before_last = row > frame->index ? row - 1 - frame->index : room;
         size_t wanted = before_last < room ? before_last : room;
-        size_t taken = decimal_parse_run(p, limit, &p, tensor->values + tensor->length, wanted);
+        size_t taken = wanted == 0 ? 0 : decimal_parse_run(p, limit, &p, tensor->values + tensor->length, wanted);
         tensor->length += taken;
         frame->index += taken;
         if (taken < wanted) break;

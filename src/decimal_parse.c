@@ -274,14 +274,16 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
     size_t count = 0;
     for (; count < room; p = next) {
         double value;
-        if ((size_t)(p - text) - WINDOW_BEFORE < windows) {
+        const char *begin = p; /* of the number, or of one space before it, which the window has room for */
+        if (limit - p > 1 && (unsigned char)p[1] <= ' ') begin = skip_white(p, limit);
+        if ((size_t)(begin - text) - WINDOW_BEFORE < windows) {
             /* the comma is found first, so that the processor begins with the next element before this one is done */
-            struct window_masks masks = window_look(p);
-            const char *comma = p + (unsigned)__builtin_ctzll(masks.comma | (uint64_t)1 << 32);
-            unsigned space = *p == ' ';
+            struct window_masks masks = window_look(begin);
+            const char *comma = begin + (unsigned)__builtin_ctzll(masks.comma | (uint64_t)1 << 32);
+            unsigned space = *begin == ' ';
             uint64_t bits;
             next = comma + 1;
-            if (read_window(p + space, masks.other >> space, comma, &bits) == comma && *comma == ',') {
+            if (read_window(begin + space, masks.other >> space, comma, &bits) == comma && *comma == ',') {
                 memcpy(&values[count++], &bits, sizeof bits);
                 continue;
             }
