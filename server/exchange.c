@@ -117,12 +117,15 @@ static void refuse_large_body(struct exchange *exchange)
 }
 
 /* The token of an Authorization header, or NULL: none, or of another scheme (RFC 6750, section 2.1). */
-static const char *bearer_token(const char *authorization)
+static const char *bearer_token(const char *authorization, size_t *length)
 {
     static const char scheme[] = "Bearer ";
     if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) return NULL;
     const char *token = authorization + sizeof scheme - 1;
-    return token + strspn(token, " ");
+    token += strspn(token, " ");
+    *length = strlen(token);
+    while (*length > 0 && (token[*length - 1] == ' ' || token[*length - 1] == '\t')) --*length;
+    return *length > 0 ? token : NULL;
 }
 
 /* Whether a token is wanted that the head does not have. */
@@ -130,14 +133,15 @@ static bool refuse_by_token(struct exchange *exchange, const struct exchange_hea
 {
     struct tokens *tokens = exchange->service->tokens;
     if (tokens == NULL || !exchange->route->is_protected) return false;
-    const char *token = bearer_token(head->authorization);
+    size_t length;
+    const char *token = bearer_token(head->authorization, &length);
     if (token == NULL) {
         exchange->challenge = "Bearer realm=\"mse-server\"";
         problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "",
                     "Send the header \"Authorization: Bearer TOKEN\", with a token that this server knows.");
         return true;
     }
-    if (tokens_include(tokens, token, strlen(token))) return false;
+    if (tokens_include(tokens, token, length)) return false;
     exchange->challenge = "Bearer realm=\"mse-server\", error=\"invalid_token\"";
     problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "", "Send a token that this server knows, not this one.");
     return true;

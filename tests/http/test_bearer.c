@@ -1,0 +1,382 @@
+/* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that changes. */
+#include "../support/certificate.h"
+#include "client.h"
+#include "cmocka_all.h"
+#include "wire.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define UNKNOWN      "Bearer realm=\"mse-server\""
+#define INVALID      "Bearer realm=\"mse-server\", error=\"invalid_token\""
+
+static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
+static const char good_answer[] = "{\"loss\":4}";
+
+static char folder[CERTIFICATE_PATH_MAX];
+static char token_file[CERTIFICATE_PATH_MAX + 8];
+static const char *const protected[] = {"--token-file", token_file, "--threads", "2", NULL};
+static struct service service;
+static struct client client;
+
+static int open_service(void **state)
+{
+    (void)state;
+    certificate_make_folder(folder);
+    snprintf(token_file, sizeof token_file, "%s/tokens", folder);
+    certificate_write_text(token_file, "# for the tests\nsesame\n\n  AZaz09-._~+/==  \nopen-sesame\n");
+    chmod(token_file, 0600);
+    service_start(&service, protected);
+    client_init(&client, &service);
+    return 0;
+}
+
+static int close_service(void **state)
+{
+    (void)state;
+    client_free(&client);
+    service_close(&service);
+    certificate_remove_folder(folder);
+    return 0;
+}
+
+static void expect_let_in(const char *authorization)
+{
+    struct reply reply = client_send(&client, (struct request){.body = good, .headers = {authorization}});
+    reply_is(&reply, good_answer);
+    reply_free(&reply);
+}
+
+/* The request is answered 401 with this challenge, in full, and the connection goes on. */
+static void expect_refused(struct request request, const char *challenge)
+{
+    struct reply reply = client_send(&client, request);
+    if (request.method && strcmp(request.method, "HEAD") == 0) {
+        assert_int_equal(reply.status, 401);
+        assert_int_equal(reply.body.length, 0);
+    } else {
+        reply_is_problem(&reply, 401, "unauthorized", NULL, -1);
+    }
+    reply_has_header(&reply, "WWW-Authenticate", challenge);
+    reply_free(&reply);
+    expect_let_in("Authorization: Bearer sesame");
+    assert_int_equal(client.connections, 1);
+}
+
+static void who_shows_a_token_is_served(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "Authorization: Bearer sesame",         "Authorization: Bearer open-sesame", "authorization: bearer sesame",
+        "Authorization: BEARER sesame",         "Authorization:Bearer sesame",       "Authorization: Bearer   sesame",
+        "Authorization: Bearer AZaz09-._~+/==",
+    };
+    for (size_t i = 0; i < COUNT(headers); i++) expect_let_in(headers[i]);
+    struct reply reply =
+        client_send(&client, (struct request){.path = "/metrics", .headers = {"Authorization: Bearer sesame"}});
+    assert_int_equal(reply.status, 200);
+    reply_free(&reply);
+    struct wire wire;
+    wire_connect(&wire, &service);
+    wire_print(&wire, "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: \t Bearer sesame \t \r\n\r\n");
+    reply = wire_reply(&wire, false);
+    assert_int_equal(reply.status, 200);
+    reply_free(&reply);
+    wire_close(&wire);
+}
+
+static void who_shows_none_is_told_that_one_is_needed(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        NULL,
+        "Authorization;", /* libcurl's way to send it empty */
+        "Authorization: Bearer",
+        "Authorization: Basic c2VzYW1lOnNlc2FtZQ==",
+        "Authorization: sesame",
+        "Authorization: Bearersesame",
+        "Authorization: Digest username=\"sesame\"",
+        "Proxy-Authorization: Bearer sesame",
+        "X-Authorization: Bearer sesame",
+        "Cookie: access_token=sesame",
+    };
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        expect_refused((struct request){.body = good, .headers = {headers[i]}}, UNKNOWN);
+    }
+    expect_refused((struct request){.path = "/mse?access_token=sesame", .body = good}, UNKNOWN);
+    expect_refused((struct request){.path = "/metrics"}, UNKNOWN);
+    expect_refused((struct request){.path = "/metrics", .method = "HEAD"}, UNKNOWN);
+}
+
+static void who_shows_a_wrong_one_is_told_so(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "Authorization: Bearer sesam",
+        "Authorization: Bearer sesame2",
+        "Authorization: Bearer Sesame",
+        "Authorization: Bearer sesamf",
+        "Authorization: Bearer sesame=",
+        "Authorization: Bearer sesame sesame",
+        "Authorization: Bearer sesame,",
+        "Authorization: Bearer \"sesame\"",
+        "Authorization: Bearer #",
+        "Authorization: Bearer # for the tests",
+        "Authorization: Bearer Bearer sesame",
+        "Authorization: Bearer AZaz09-._~+/=",
+        "Authorization: Bearer ses\xC3\xA1me",
+        "Authorization: Bearer sesame\topen-sesame",
+    };
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        expect_refused((struct request){.body = good, .headers = {headers[i]}}, INVALID);
+    }
+    expect_refused((struct request){.path = "/metrics", .headers = {"Authorization: Bearer x"}}, INVALID);
+    expect_refused((struct request){.path = "/metrics", .method = "HEAD", .headers = {"Authorization: Bearer x"}},
+                   INVALID);
+    struct text longest = {0};
+    text_printf(&longest, "Authorization: Bearer ");
+    text_repeat(&longest, "sesame", 5000);
+    expect_refused((struct request){.body = good, .headers = {longest.bytes}}, INVALID);
+    text_free(&longest);
+}
+
+static void what_tells_nothing_stays_open(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        int status;
+    } rows[] = {{"GET", "/healthz", 200},         {"GET", "/readyz", 200},      {"GET", "/openapi.yaml", 200},
+                {"HEAD", "/healthz", 200},        {"HEAD", "/readyz", 200},     {"HEAD", "/openapi.yaml", 200},
+                {"OPTIONS", "/mse", 204},         {"OPTIONS", "/metrics", 204}, {"OPTIONS", "/healthz", 204},
+                {"OPTIONS", "/openapi.yaml", 204}};
+    static const char *const headers[] = {NULL, "Authorization: Bearer wrong", "Authorization: Basic eDp5"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        for (size_t j = 0; j < COUNT(headers); j++) {
+            struct reply reply = client_send(
+                &client, (struct request){.method = rows[i].method, .path = rows[i].path, .headers = {headers[j]}});
+            assert_int_equal(reply.status, rows[i].status);
+            reply_free(&reply);
+        }
+    }
+}
+
+static void a_token_is_asked_for_after_the_method_and_before_the_body(void **state)
+{
+    (void)state;
+    static const struct {
+        struct request request;
+        int status;
+        const char *slug;
+    } rows[] = {
+        {{.path = "/nowhere"}, 404, "not-found"},
+        {{.path = "/mse", .method = "GET"}, 405, "method-not-allowed"},
+        {{.path = "/metrics", .method = "DELETE"}, 405, "method-not-allowed"},
+        {{.body = good, .content_type = "text/csv"}, 401, "unauthorized"},
+        {{.body = good, .accept = "text/csv"}, 401, "unauthorized"},
+        {{.body = "{"}, 401, "unauthorized"},
+        {{.body = "{}", .chunked = true, .headers = {"Expect:"}}, 401, "unauthorized"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct reply reply = client_send(&client, rows[i].request);
+        reply_is_problem(&reply, rows[i].status, rows[i].slug, NULL, -1);
+        reply_free(&reply);
+        expect_let_in("Authorization: Bearer sesame");
+        assert_int_equal(client.connections, 1);
+    }
+    static const char *const heads[] = {
+        "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before leave to send it */
+        "Content-Length: 1099511627776\r\n",              /* before 413 */
+    };
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\n%s\r\n", heads[i]);
+        struct reply reply = wire_reply(&wire, false);
+        reply_is_problem(&reply, 401, "unauthorized", NULL, -1);
+        reply_free(&reply);
+        wire_close(&wire);
+    }
+}
+
+static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
+{
+    (void)state;
+    struct service changing;
+    struct client kept;
+    const char *const tokens[] = {"Authorization: Bearer sesame", "Authorization: Bearer new"};
+    service_start(&changing, protected);
+    client_init(&kept, &changing);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 2; i++) {
+            struct reply reply = client_send(&kept, (struct request){.body = good, .headers = {tokens[i]}});
+            assert_int_equal(reply.status, i == round % 2 ? 200 : 401);
+            reply_free(&reply);
+        }
+        certificate_write_text(token_file, round % 2 ? "sesame\nopen-sesame\n" : "new\n");
+        service_signal(&changing, SIGHUP);
+        service_await_line(&changing, "the tokens are those that were read");
+    }
+    assert_int_equal(kept.connections, 1);
+    client_free(&kept);
+    service_close(&changing);
+}
+
+static void a_file_of_no_use_leaves_the_tokens(void **state)
+{
+    (void)state;
+    struct service changing;
+    struct client kept;
+    certificate_write_text(token_file, "sesame\n");
+    service_start(&changing, protected);
+    client_init(&kept, &changing);
+    static const char *const useless[] = {"", "new\nnot one\n", NULL};
+    for (size_t i = 0; i < COUNT(useless); i++) {
+        if (useless[i]) certificate_write_text(token_file, useless[i]);
+        if (!useless[i]) remove(token_file);
+        service_signal(&changing, SIGHUP);
+        service_await_line(&changing, token_file);
+        service_await_line(&changing, "the tokens stay as they were");
+        struct reply reply =
+            client_send(&kept, (struct request){.body = good, .headers = {"Authorization: Bearer sesame"}});
+        reply_is(&reply, good_answer);
+        reply_free(&reply);
+    }
+    client_free(&kept);
+    service_close(&changing);
+    certificate_write_text(token_file, "sesame\nopen-sesame\n");
+}
+
+static void a_signal_means_nothing_where_there_is_no_file(void **state)
+{
+    (void)state;
+    struct service plain;
+    struct client kept;
+    service_start(&plain, NULL);
+    client_init(&kept, &plain);
+    client_expect(&kept, good, good_answer);
+    service_signal(&plain, SIGHUP);
+    service_await_line(&plain, "there is no file to read again");
+    client_expect(&kept, good, good_answer);
+    assert_int_equal(kept.connections, 1);
+    client_free(&kept);
+    service_close(&plain);
+}
+
+/* All that a server with these options logs until it has stopped, NUL-terminated; the caller frees it. Between start
+ * and stop, if it is to be asked, it is, with a right, a wrong and no token. */
+static struct text log_of(const char *const *options, bool asked)
+{
+    static const char *const headers[] = {"Authorization: Bearer sesame", "Authorization: Bearer wrong-sesame", NULL};
+    struct service logging;
+    struct client asking;
+    struct text log = {0};
+    char piece[4096];
+    ssize_t length;
+    service_start(&logging, options);
+    client_init(&asking, &logging);
+    for (size_t i = 0; asked && i < COUNT(headers); i++) {
+        struct reply reply = client_send(&asking, (struct request){.body = good, .headers = {headers[i]}});
+        assert_null(strstr(reply.body.bytes, "sesame"));
+        assert_null(strstr(reply.headers.bytes, "sesame"));
+        reply_free(&reply);
+    }
+    client_free(&asking);
+    service_signal(&logging, SIGHUP);
+    service_signal(&logging, SIGTERM);
+    while ((length = read(logging.log, piece, sizeof piece)) > 0) text_append(&log, piece, (size_t)length);
+    assert_int_equal(service_wait(&logging), 0);
+    text_append(&log, "", 0);
+    return log;
+}
+
+static void the_log_never_holds_a_token(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"text", "json"};
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        struct text log = log_of(
+            (const char *[]){"--token-file", token_file, "--access-log", "--log-format", formats[i], NULL}, true);
+        assert_non_null(strstr(log.bytes, "/mse"));
+        assert_non_null(strstr(log.bytes, "401"));
+        assert_null(strstr(log.bytes, "sesame"));
+        text_free(&log);
+    }
+}
+
+static void tokens_that_others_may_read_are_warned_of(void **state)
+{
+    (void)state;
+    static const char unencrypted[] = "warning: tokens are sent over the network unencrypted";
+    static const char readable[] = "warning: every user of this machine may read";
+    static const struct {
+        const char *address;
+        bool warned;
+    } rows[] = {{"127.0.0.1:0", false}, {"127.1.2.3:0", false}, {"0.0.0.0:0", true}};
+    char certificate_file[CERTIFICATE_PATH_MAX + 8];
+    char key_file[CERTIFICATE_PATH_MAX + 8];
+    struct certificate certificate;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        chmod(token_file, i ? 0600 : 0644);
+        struct text log = log_of((const char *[]){"--token-file", token_file, "--listen", rows[i].address, NULL}, true);
+        assert_int_equal(strstr(log.bytes, unencrypted) != NULL, rows[i].warned);
+        assert_int_equal(strstr(log.bytes, readable) != NULL, i == 0);
+        text_free(&log);
+    }
+    snprintf(certificate_file, sizeof certificate_file, "%s/cert", folder);
+    snprintf(key_file, sizeof key_file, "%s/key", folder);
+    certificate_make(&certificate, GNUTLS_PK_ECDSA, NULL);
+    certificate_write(certificate_file, (const struct certificate *[]){&certificate, NULL});
+    certificate_write_key(key_file, &certificate);
+    certificate_free(&certificate);
+    struct text log = log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0", "--tls-cert",
+                                              certificate_file, "--tls-key", key_file, NULL},
+                             false);
+    assert_null(strstr(log.bytes, "warning"));
+    text_free(&log);
+}
+
+static void a_server_does_not_start_with_a_file_of_no_use(void **state)
+{
+    (void)state;
+    char bad_file[CERTIFICATE_PATH_MAX + 8];
+    snprintf(bad_file, sizeof bad_file, "%s/bad", folder);
+    static const struct {
+        const char *text, *said;
+    } rows[] = {
+        {NULL, "cannot be read"}, {"", "holds no token"}, {"# none\n", "holds no token"}, {"a\nb c\n", "line 2"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char out[1024];
+        char error[1024];
+        if (rows[i].text) certificate_write_text(bad_file, rows[i].text);
+        assert_int_equal(service_run((const char *[]){"--token-file", bad_file, NULL}, out, error, sizeof out), 2);
+        assert_string_equal(out, "");
+        assert_ptr_equal(strchr(error, '\n'), error + strlen(error) - 1);
+        assert_non_null(strstr(error, "--token-file"));
+        assert_non_null(strstr(error, bad_file));
+        if (!strstr(error, rows[i].said)) fail_msg("no \"%s\" in %s", rows[i].said, error);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_shows_a_token_is_served),
+        cmocka_unit_test(who_shows_none_is_told_that_one_is_needed),
+        cmocka_unit_test(who_shows_a_wrong_one_is_told_so),
+        cmocka_unit_test(what_tells_nothing_stays_open),
+        cmocka_unit_test(a_token_is_asked_for_after_the_method_and_before_the_body),
+        cmocka_unit_test(tokens_change_at_a_signal_on_connections_that_are_open),
+        cmocka_unit_test(a_file_of_no_use_leaves_the_tokens),
+        cmocka_unit_test(a_signal_means_nothing_where_there_is_no_file),
+        cmocka_unit_test(the_log_never_holds_a_token),
+        cmocka_unit_test(tokens_that_others_may_read_are_warned_of),
+        cmocka_unit_test(a_server_does_not_start_with_a_file_of_no_use),
+    };
+    return cmocka_run_group_tests_name("test_bearer", tests, open_service, close_service);
+}
