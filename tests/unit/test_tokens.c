@@ -93,7 +93,7 @@ static void each_of_many_tokens_is_found(void **state)
     for (int i = 0; i < 3000; i++) length += (size_t)snprintf(text + length, sizeof text - length, "token-%d\n", i);
     struct tokens *tokens = open_text(text);
     for (int i = -1; i <= 3000; i++) {
-        char token[16];
+        char token[32];
         snprintf(token, sizeof token, "token-%d", i);
         assert_int_equal(includes(tokens, token), i >= 0 && i < 3000);
     }
