@@ -11,7 +11,7 @@
 struct client {
     CURL *curl;
     const struct service *service;
-    int connections; /* opened so far */
+    int connections;               /* opened so far */
     void (*configure)(CURL *curl); /* sets further options before each request; NULL: none */
 };
 
