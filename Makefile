@@ -174,22 +174,21 @@ lint-openapi: ## lint openapi.yaml (needs npx)
 
 # ---- benchmarks
 
-peer_objects   := $(addprefix build/obj/release/,bench/peer.o server/listener.o)
 bench_programs := $(addprefix build/bench/,transport obvious client \
     $(notdir $(basename $(wildcard bench/numerics.c bench/json_reader.c bench/decimal.cpp))))
 
-$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o build/libmse.a
+$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/libmse.a
 	@mkdir -p $(@D)
 	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
-build/bench/transport build/bench/obvious: $(peer_objects)
-build/bench/json_reader: $(release.server)
+build/bench/transport build/bench/obvious: build/obj/release/bench/peer.o
 build/bench/numerics: build/obj/release/bench/plain.o
 build/obj/release/bench/plain.o: flags.release := -O3 -march=native
 
 build/bench/decimal: bench/decimal.cpp build/libmse.a
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -O3 -march=native -Iinclude -Isrc -o $@ $^
+	$(CXX) -std=c++17 -O3 -march=native $(addprefix -isystem ,$(wildcard /usr/include/dragonbox-*)) -Isrc -o $@ $^ \
+	    -ldragonbox_to_chars
 
 bench: ## measure beside the peers, in some 8 minutes; writes docs/speed.svg
 bench-quick: ## the same in under two minutes, with more noise and no picture

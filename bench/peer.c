@@ -29,11 +29,12 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
     signal(SIGPIPE, SIG_IGN);
 
     int listener = listener_open((struct sockaddr *)&address, sizeof address);
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
     struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle,
-                         context, MHD_OPTION_NOTIFY_COMPLETED, complete, context, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                         IDLE_TIMEOUT, MHD_OPTION_THREAD_POOL_SIZE, count > 1 ? count : 0, MHD_OPTION_END);
+        MHD_start_daemon(flags, 0, NULL, NULL, handle, context, MHD_OPTION_NOTIFY_COMPLETED, complete, context,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT, MHD_OPTION_THREAD_POOL_SIZE,
+                         count > 1 ? count : 0, MHD_OPTION_END);
     if (listener < 0 || daemon == NULL) {
         perror("peer");
         return EXIT_FAILURE;

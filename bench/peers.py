@@ -125,10 +125,11 @@ def all_peers(answers):
 
 
 def settings(file):
-    """What a file tells libmicrohttpd at its start, less the functions to call."""
+    """What a file tells libmicrohttpd at its start, less encryption and the functions to call."""
     text = (ROOT / file).read_text()
-    words = {word for word in re.findall(r"MHD_(?:USE|OPTION)_\w+", text) if not re.search("CALLBACK|NOTIFY", word)}
-    return words, re.search(r"#define POOL_SIZE +(.*)", text)[1].strip()
+    flags = re.search(r"unsigned flags = ([^;]*);", text)[1]
+    pool = re.search(r"#define POOL_SIZE (.*)", text)[1]
+    return flags.split(), pool.split(), set(re.findall(r"MHD_OPTION_(?:CONNECTION|THREAD|LISTEN)\w+", text))
 
 
 def check_same_transport():

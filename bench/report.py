@@ -50,6 +50,10 @@ def significant(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def markdown(rows):
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def ratio(ours, theirs):
     """The median of the rounds' ratios: what disturbs a round disturbs both."""
     both = [a / b for a, b in zip(ours, theirs)]
@@ -73,50 +77,73 @@ def peers_table(peers, results):
             row.append(f"{text} ({ratio(values, results['transport', load]):.3g})")
         memory = results.get((peer.key, "memory"))
         rows.append(row + [significant(statistics.median(memory)) if memory else ""])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown(rows)
 
 
-def micro_table(measured):
-    rows = ["| program | what | measured |", "| --- | --- | ---: |"]
-    for name, values in measured.items():
-        if values is None:
-            rows.append(f"| {name} | not built | |")
-        else:
-            rows += [f"| {name} | {what} | {value:g} {unit} |" for what, (value, unit) in values.items()]
-    return "\n".join(rows)
+def micro_tables(measured):
+    """As the programs print them; what is printed as lines of "data,step,n=N value unit" becomes a table of steps."""
+    for name, printed in measured.items():
+        if printed is None:
+            yield f"{name}: not built"
+            continue
+        text, values = printed
+        names = [key.split(",") for key in values]
+        if any(len(parts) != 3 for parts in names):
+            yield f"{name}, ns a number:\n\n```\n{text.rstrip()}\n```"
+            continue
+        steps = list(dict.fromkeys(step for _, step, _ in names))
+        rows = [[f"{name}, ns an element"] + steps, ["---"] + ["---:"] * len(steps)]
+        for data, count in dict.fromkeys((data, count) for data, _, count in names):
+            times = (values.get(f"{data},{step},{count}") for step in steps)
+            rows.append([f"{data}, {count}"] + [f"{time:.3g}" if time is not None else "" for time in times])
+        yield markdown(rows)
+
+
+def micro_value(measured, program, pick):
+    """The greatest of the values whose names pick chooses; None where there is none."""
+    values = (measured.get(program) or ("", {}))[1]
+    return max((value for name, value in values.items() if pick(name)), default=None)
 
 
 def bars(results, measured):
-    """Rows of what must hold: text, bar, value or None, whether more is better."""
+    """Rows of what must hold: what, the bar, the value or None, whether more is better."""
 
     def against(other, load):
         return ratio(results.get(("service", load), []), results.get((other, load), []))
 
-    def micro(program, ours, theirs=None):
-        values = measured.get(program) or {}
-        if ours not in values or (theirs is not None and theirs not in values):
-            return None
-        return values[ours][0] / (values[theirs][0] if theirs else 1)
+    def times_faster(theirs, program, ours):
+        both = micro_value(measured, "decimal", theirs.__eq__), micro_value(measured, program, ours.__eq__)
+        return both[0] / both[1] if None not in both else None
 
+    def numerics(pick):
+        return micro_value(measured, "numerics", pick)
+
+    rate = f"{SMALL} elements, requests a second against"
     memory = results.get(("service", "memory"))
     yield f"{LARGEST:,} elements, time against the transport alone", 1.8, against("transport", ("one", LARGEST)), False
-    rate = f"{SMALL} elements, requests a second against"
     yield f"{rate} the transport alone", 0.88, against("transport", ("many", SMALL)), True
     yield f"{rate} nginx, a ready answer", 1.0, against("nginx", ("many", SMALL)), True
-    yield f"bytes an element above idle at {LARGEST:,} elements", 20, memory and statistics.median(memory), False
-    yield (
-        f"p99 of {SMALL} elements while {LARGE_CALLERS} callers post {LARGEST:,}, against its own without", 10,
-        ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), [])), False,
-    )
+    yield f"{LARGEST:,} elements, bytes an element above idle", 20, memory and statistics.median(memory), False
+    for bar, size in ((1.4, 4_000_000), (2.5, 100_000)):
+        value = numerics(f"ordinary,loss+gradient/plain,n={size}".__eq__)
+        yield f"loss and gradient of {size:,} elements, time against plain loops", bar, value, False
+    for digits in (17, 6):
+        value = times_faster(f"read {digits} digits/fast_float", "json_reader", f'{digits} digits, ", "')
+        yield f"reading JSON arrays of {digits} digits, times faster than fast_float reads bare numbers", 1, value, True
+    value = times_faster("write gradients of 10^6/Dragonbox", "decimal", "write gradients of 10^6/decimal")
+    yield "writing gradients, times faster than Dragonbox", 1, value, True
+    worst = numerics(lambda name: ",loss+gradient,n=" in name and not name.startswith("ordinary"))
+    yield "worst data, loss and gradient, ns an element", 25, worst, False
+    value = ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), []))
+    yield f"{SMALL} elements, p99 while {LARGE_CALLERS} callers post {LARGEST:,}, against its own alone", 10, value, False
 
 
 def bars_table(rows):
-    lines = ["| what must hold | bar | measured | |", "| --- | ---: | ---: | --- |"]
+    lines = [["what must hold", "bar", "measured", ""], ["---", "---:", "---:", "---"]]
     for what, bar, value, more_is_better in rows:
-        sign = ">=" if more_is_better else "<="
-        if value is None:
-            lines.append(f"| {what} | {sign} {bar:g} | | not measured |")
-        else:
-            met = value >= bar if more_is_better else value <= bar
-            lines.append(f"| {what} | {sign} {bar:g} | {value:.3g} | {'met' if met else '**not met**'} |")
-    return "\n".join(lines)
+        verdict = "not measured"
+        if value is not None:
+            verdict = "met" if (value >= bar if more_is_better else value <= bar) else "**not met**"
+        measured = f"{value:.3g}" if value is not None else ""
+        lines.append([what, f"{'>=' if more_is_better else '<='} {bar:g}", measured, verdict])
+    return markdown(lines)

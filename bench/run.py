@@ -135,7 +135,6 @@ def main():
     is_quick = arguments.parse_args().quick
     plan = QUICK if is_quick else FULL
     WORK.mkdir(parents=True, exist_ok=True)
-
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # so that the peers end, too
 
     results = {}
@@ -149,7 +148,7 @@ def main():
     say(f"measured in {time.monotonic() - start:.0f} s")
 
     text = "\n\n".join([
-        f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results), report.micro_table(micro),
+        f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results), *report.micro_tables(micro),
         report.bars_table(report.bars(results, micro)),
     ])
     print(f"\n{text}")
