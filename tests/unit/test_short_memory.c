@@ -1,0 +1,146 @@
+/* test_short_memory.c - every allocation that a request makes fails once: the answer is clean, nothing leaks.
+ *
+ * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's come by its hooks. */
+#include "exchange.h"
+
+#include <cjson/cJSON.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static long allocations_left; /* until one fails */
+static long blocks;           /* allocated and not freed */
+
+static bool may_allocate(void)
+{
+    return allocations_left-- != 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+void *__wrap_malloc(size_t size)
+{
+    if (!may_allocate()) return NULL;
+    blocks++;
+    return __real_malloc(size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    if (!may_allocate()) return NULL;
+    blocks += block == NULL;
+    return __real_realloc(block, size);
+}
+
+void __wrap_free(void *block)
+{
+    blocks -= block != NULL;
+    __real_free(block);
+}
+
+static struct service service = {.max_body = 1 << 20, .budget = {.limit = 1 << 24}};
+
+/* Consumes an answer as http.c does. */
+static void consume(struct answer *answer)
+{
+    if (answer->next != NULL) {
+        char piece[1024];
+        while (answer->next(answer->source, piece, sizeof piece) > 0) continue;
+        answer->release(answer->source);
+    } else if (!answer->constant) {
+        free(answer->text);
+    }
+}
+
+/* The status of the answer to a request of which allocation number failing fails; 0 where there could be none. */
+static unsigned status_of(const char *target, const char *body, long failing)
+{
+    struct exchange_head head = {
+        .method = body != NULL ? "POST" : "GET", .target = target, .version = "HTTP/1.1", .hosts = 1};
+    struct answer answer;
+    allocations_left = failing;
+    struct exchange *exchange = exchange_open(&service, &head);
+    if (exchange == NULL) return 0;
+    if (body != NULL) exchange_receive(exchange, body, strlen(body));
+    while (!exchange_answer(exchange, &answer)) continue;
+    consume(&answer);
+    exchange_close(exchange);
+    return answer.status;
+}
+
+/* Fails each allocation of a request in turn, until none is left to fail. */
+static void starve(const char *target, const char *body, unsigned expected)
+{
+    cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
+    long failing = 0;
+    unsigned status;
+    cJSON_InitHooks(&hooks);
+    blocks = 0;
+    do {
+        status = status_of(target, body, failing);
+        bool failed = allocations_left < 0;
+        assert_int_equal(blocks, 0);
+        assert_int_equal(atomic_load(&service.budget.used), 0);
+        assert_int_equal(atomic_load(&service.requests), 0);
+        if (!failed) break;
+        /* Memory that is only given back too late, by realloc, is no reason to refuse. */
+        if (status != 0 && status != 503 && status != expected)
+            fail_msg("allocation %ld failed, and the status is %u", failing, status);
+    } while (++failing < 1000);
+    cJSON_InitHooks(NULL);
+    assert_int_equal(status, expected);
+    assert_in_range(failing, 1, 999);
+    allocations_left = -1;
+}
+
+static void a_small_request_survives_the_failure_of_any_allocation(void **state)
+{
+    (void)state;
+    starve("/mse", "{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[5,6],\"gradients\":[\"targets\"]}", 200);
+}
+
+static void a_wrong_request_survives_the_failure_of_any_allocation(void **state)
+{
+    (void)state;
+    starve("/mse", "{\"predictions\":[1,2],\"targets\":[3,null]}", 422);
+    starve("/mse", "{\"predictions\":[1,2],\"targets\":[3]}", 422);
+    starve("/mse", "{", 400);
+    starve("/nowhere", NULL, 404);
+}
+
+static void a_large_request_survives_the_failure_of_any_allocation(void **state)
+{
+    enum { ELEMENTS = 5000 };
+    char *body = malloc(4 * ELEMENTS + 100);
+    char *p = body;
+    (void)state;
+    for (int member = 0; member < 2; member++) {
+        p = stpcpy(p, member == 0 ? "{\"predictions\":[1" : ",\"targets\":[2");
+        for (int i = 1; i < ELEMENTS; i++) p = stpcpy(p, ",1");
+        p = stpcpy(p, "]");
+    }
+    stpcpy(p, "}");
+    starve("/mse", body, 200);
+    free(body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_small_request_survives_the_failure_of_any_allocation),
+        cmocka_unit_test(a_wrong_request_survives_the_failure_of_any_allocation),
+        cmocka_unit_test(a_large_request_survives_the_failure_of_any_allocation),
+    };
+    allocations_left = -1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
