@@ -109,7 +109,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 # ---- building and running
 
-.PHONY: all deps run debug test test-unit test-http test-install test-sanitize test-asan test-tsan test-container fuzz \
+.PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-container fuzz \
     lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
@@ -124,13 +124,27 @@ run: build/mse-server ## build, and serve on 127.0.0.1:8080
 
 # ---- testing
 
-test: test-unit test-http test-install ## run every test that needs no container engine
+test: test-unit test-http test-faults test-install ## run every test that needs no container engine
 
 test-unit: $(release.unit) ## run the unit tests
 	tests/run $(release.unit)
 
 test-http: build/mse-server $(release.http) ## run the HTTP tests against the server
 	MSE_SERVER=build/mse-server tests/run $(release.http) $(CONTRACT_TEST)
+
+# Faults are for the release build: a sanitizer's allocator would be in the way.
+build/tests/faults/faults.so: tests/faults/faults.c | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -g -O2 $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
+
+build/tests/faults/test_faults: build/obj/release/tests/faults/test_faults.o $(HTTP_SUPPORT:%=build/obj/release/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+build/obj/release/tests/faults/test_faults.o: CPPFLAGS += -Itests/http
+
+test-faults: build/mse-server build/tests/faults/faults.so build/tests/faults/test_faults ## let memory, descriptors and sockets fail
+	MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/faults/faults.so tests/run build/tests/faults/test_faults
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/install/run
