@@ -3,13 +3,15 @@
  *
  * The text is a request as it stands on the wire: a first line of method, target and version, headers, an empty line,
  * the body. Lines end with a line feed. Headers that begin with a colon set up the service, :max-body and :max-memory
- * in bytes and :draining, and the carrier: :size in bytes and :surplus. */
+ * in bytes, :draining, :tokens (there is one, "secret"), :access-log and :json-log, and the carrier: :size in bytes and
+ * :surplus. */
 #include "input.h"
 
 #include "exchange.h"
 #include "json_reader.h"
 #include "log.h"
 #include "openapi.h"
+#include "tokens.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -23,10 +25,24 @@ struct request {
     struct service service;
     struct exchange_head head;
     enum log_format log_format;
-    size_t body; /* where it begins in the text */
+    bool lacks_token; /* and its path wants one */
+    size_t body;      /* where it begins in the text */
 };
 
 /* ---- the text -> a request */
+
+static struct tokens *the_tokens(void)
+{
+    static struct tokens *tokens;
+    static char name[32];
+    if (tokens != NULL) return tokens;
+    int file = memfd_create("tokens", 0);
+    must(file >= 0 && write(file, "secret\n", 7) == 7);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    tokens = tokens_open(name);
+    must(tokens != NULL);
+    return tokens;
+}
 
 static void set_header(struct request *request, const char *name, const char *value)
 {
@@ -37,6 +53,8 @@ static void set_header(struct request *request, const char *name, const char *va
         request->service.budget.limit = strtoul(value, NULL, 10);
     } else if (strcmp(name, ":draining") == 0) {
         atomic_store(&request->service.draining, true);
+    } else if (strcmp(name, ":tokens") == 0) {
+        request->service.tokens = the_tokens();
     } else if (strcmp(name, ":access-log") == 0) {
         request->service.access_log = true;
     } else if (strcmp(name, ":json-log") == 0) {
@@ -59,11 +77,21 @@ static void set_header(struct request *request, const char *name, const char *va
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         head->transfer_encoding = value;
         head->transfer_encodings++;
+    } else if (strcasecmp(name, "Authorization") == 0) {
+        head->authorization = value;
     } else if (strcasecmp(name, "Expect") == 0) {
         head->expect = value;
     } else if (strcasecmp(name, "traceparent") == 0) {
         head->traceparent = value;
     }
+}
+
+static bool lacks_token(const struct request *request)
+{
+    const char *header = request->head.authorization, *path = strrchr(request->head.target, '/');
+    if (request->service.tokens == NULL || path == NULL) return false;
+    if (strcmp(path, "/mse") != 0 && strcmp(path, "/metrics") != 0) return false;
+    return header == NULL || strstr(header, " secret") == NULL;
 }
 
 /* Ends the text before the first of a byte, and returns what follows it; an empty text if there is none. */
@@ -96,6 +124,7 @@ static char *read_request(struct request *request, const struct input *input)
         while (*value == ' ') value++;
         set_header(request, line, value);
     }
+    request->lacks_token = lacks_token(request);
     return lines;
 }
 
@@ -156,6 +185,8 @@ static void must_be_listed(const struct request *request, const struct answer *a
         request->service.budget.limit < SIZE_MAX || atomic_load(&request->service.draining) || request->head.is_surplus;
     must(answer->status != 503 || (limited && answer->retry_after > 0));
     must(answer->status != 405 || answer->allow != NULL);
+    must(answer->status != 401 || (answer->authenticate != NULL && request->service.tokens != NULL));
+    must(!request->lacks_token || (answer->status != 200 && answer->status != 422));
     must((answer->media_type == NULL) == (answer->status == 204));
     if (answer->status == 204) {
         must(length == 0 && answer->allow != NULL);
