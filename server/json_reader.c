@@ -18,7 +18,7 @@ enum state {
     NAME,          /* a member name after a comma */
     COLON,
     AFTER_VALUE, /* in a container: a comma or its closing bracket */
-    IN_NAME,     /* the token at hand is cut from here on */
+    IN_NAME,     /* in this and the next three: the rest of a token */
     IN_STRING,
     IN_NUMBER,
     IN_LITERAL,
@@ -516,13 +516,7 @@ static const char *read_text(struct json_reader *r, const char *p, const char *l
 void json_reader_init(struct json_reader *reader, struct tensor_budget *budget)
 {
     /* Member by member: most of the structure is buffers that a small document never touches. */
-    reader->error.fault = JSON_READER_NO_FAULT;
-    reader->error.offset = 0;
-    reader->error.expected = NULL;
-    reader->error.found = -1;
-    reader->error.expected_length = 0;
-    reader->error.found_length = 0;
-    reader->error.pointer[0] = '\0';
+    reader->error = (struct json_reader_error){.fault = JSON_READER_NO_FAULT, .found = -1};
     reader->tensor_count = 0;
     reader->outline_length = 0;
     reader->outline[0] = '\0';
@@ -547,7 +541,7 @@ enum json_reader_status json_reader_feed(struct json_reader *reader, const char 
 
 enum json_reader_status json_reader_finish(struct json_reader *reader)
 {
-    if (reader->state == IN_NUMBER && reader->path.depth == 0 && json_text_number_whole(reader->number)) {
+    if (reader->state == IN_NUMBER && json_text_number_whole(reader->number)) {
         take_cut_number(reader);
         end_value(reader, NULL);
     }

@@ -21,7 +21,7 @@ static bool charge(struct tensor_budget *budget, size_t bytes)
 {
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {
-        if (used > budget->limit || bytes > budget->limit - used) return false;
+        if (bytes > budget->limit - used) return false;
     } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
@@ -84,7 +84,7 @@ static bool make_room(struct tensor *tensor)
 bool tensor_grow(struct tensor *tensor)
 {
     size_t more = growth(tensor->capacity);
-    if (more > ROOM_MAX - tensor->capacity || !charge(tensor->budget, more * sizeof(double))) return false;
+    if (!charge(tensor->budget, more * sizeof(double))) return false;
     if (tensor->capacity + more > tensor->room && !make_room(tensor)) {
         discharge(tensor->budget, more * sizeof(double));
         return false;

@@ -449,7 +449,7 @@ static void members_of_closed_objects_do_not_count(void **state)
 {
     (void)state;
     size_t length;
-    char *text = repeat("{\"a\":0,\"b\":{\"c\":0}},", 150, &length);
+    char *text = repeat("{\"a\":0,\"a longer name\":{\"c\":0}},", 120, &length);
     char *expected = malloc(length + 1);
     assert_non_null(expected);
     snprintf(expected, length + 1, "%.*s", (int)length, text);
@@ -514,6 +514,36 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
     memcpy(text + 4500, "e+.", 3);
     assert_string_equal(reading(text, sizeof text, 4200, SIZE_MAX), "SYNTAX@4502 '.' a digit");
     assert_string_equal(reading(text, sizeof text, 0, SIZE_MAX), "SYNTAX@4502 '.' a digit");
+}
+
+static void a_long_number_is_told_at_the_end_of_a_row(void **state)
+{
+    (void)state;
+    char text[5000];
+    for (int digits = 4096; digits <= 4097; digits++) {
+        int n = sprintf(text, "[[1,2],[3,0.%0*d],[5,6]]", digits - 2, 1);
+        const char *expected = digits == 4096 ? "[0] 3x2 1 2 3 0 5 6" : "LONG_NUMBER@10 /1/1";
+        assert_string_equal(reading(text, (size_t)n, 0, SIZE_MAX), expected);
+        assert_string_equal(reading(text, (size_t)n, 100, SIZE_MAX), expected);
+        assert_string_equal(reading(text, (size_t)n, SIZE_MAX, SIZE_MAX), expected);
+    }
+}
+
+static void no_limit_outweighs_an_earlier_fault_of_content(void **state)
+{
+    (void)state;
+    char text[8000];
+    int n = sprintf(text, "[1,null,%04500d]", 0);
+    memset(text + 8, '7', 4500);
+    assert_string_equal(reading(text, (size_t)n, 0, SIZE_MAX), "NOT_A_NUMBER@3 /1");
+    n = sprintf(text, "[1,null,\"%05000d\"]", 0);
+    assert_string_equal(reading(text, (size_t)n, 0, SIZE_MAX), "NOT_A_NUMBER@3 /1");
+    n = sprintf(text, "[1,null,{\"%05000d\":0}]", 0);
+    assert_string_equal(reading(text, (size_t)n, 0, SIZE_MAX), "NOT_A_NUMBER@3 /1");
+    n = sprintf(text, "[1,null,");
+    n += (int)write_members(text + n, 70);
+    text[n++] = ']';
+    assert_string_equal(reading(text, (size_t)n, 0, SIZE_MAX), "NOT_A_NUMBER@3 /1");
 }
 
 static void a_number_is_read_to_its_last_digit_wherever_it_is_cut(void **state)
@@ -583,6 +613,7 @@ static void a_hundred_thousand_elements_are_read_whatever_the_layout(void **stat
         }
         assert_int_equal(json_reader_finish(&reader), JSON_READER_DONE);
         assert_int_equal(reader.tensors[0].length, COUNT);
+        assert_int_equal(budget.used, COUNT * sizeof(double));
         for (int i = 0; i < COUNT; i++) {
             if (reader.tensors[0].values[i] != i + (u == 2 ? 0.5 : 0)) fail_msg("unit %zu, element %d", u, i);
         }
@@ -711,6 +742,8 @@ int main(void)
         cmocka_unit_test(names_of_2048_bytes_are_told_apart_and_more_are_too_long),
         cmocka_unit_test(a_pointer_of_255_bytes_is_given_and_a_longer_one_left_out),
         cmocka_unit_test(a_number_of_4096_bytes_is_read_and_a_longer_one_is_not),
+        cmocka_unit_test(a_long_number_is_told_at_the_end_of_a_row),
+        cmocka_unit_test(no_limit_outweighs_an_earlier_fault_of_content),
         cmocka_unit_test(a_number_is_read_to_its_last_digit_wherever_it_is_cut),
         cmocka_unit_test(a_budget_that_is_spent_at_any_growth_is_told_and_given_back),
         cmocka_unit_test(a_spent_budget_is_outweighed_by_bad_grammar_and_nothing_else),

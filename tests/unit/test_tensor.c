@@ -140,6 +140,7 @@ static void the_whole_budget_may_be_one_tensors(void **state)
     tensor_free(&tensor);
     while (budget.used < budget.limit) assert_true(tensor_grow(&tensor));
     assert_int_equal(tensor.capacity * sizeof(double), budget.limit);
+    assert_int_equal(tensor.room, tensor.capacity);
     for (; tensor.length < tensor.capacity; tensor.length++) tensor.values[tensor.length] = (double)tensor.length;
     assert_false(tensor_grow(&tensor));
     tensor_free(&tensor);
