@@ -138,7 +138,8 @@ int tls_refuse(gnutls_session_t session, const gnutls_datum_t *authorities, int 
                gnutls_privkey_t *key)
 {
     (void)session, (void)authorities, (void)authority_count, (void)algorithms, (void)algorithm_count;
-    (void)chain, (void)length, (void)key;
+    (void)chain, (void)key;
+    *length = 0;
     return -1;
 }
 

@@ -355,7 +355,7 @@ struct caller {
     int failed;
 };
 
-static size_t ignore(char *bytes, size_t size, size_t count, void *context)
+static size_t ignore(const void *bytes, size_t size, size_t count, void *context)
 {
     (void)bytes;
     (void)context;

@@ -57,13 +57,13 @@ void certificate_free(struct certificate *certificate)
 
 void certificate_write_bytes(const char *path, const void *bytes, size_t length)
 {
-    char new[CERTIFICATE_PATH_MAX + 4];
-    snprintf(new, sizeof new, "%s.new", path);
-    FILE *file = fopen(new, "we");
+    char fresh[CERTIFICATE_PATH_MAX + 4];
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    FILE *file = fopen(fresh, "we");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, length, file), length);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(rename(new, path), 0);
+    assert_int_equal(rename(fresh, path), 0);
 }
 
 void certificate_write_text(const char *path, const char *text)

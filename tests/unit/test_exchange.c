@@ -1,10 +1,14 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
 #include "exchange.h"
 
+#include "../support/certificate.h"
+#include "tokens.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +164,55 @@ static void a_draining_server_takes_no_new_work(void **state)
     atomic_store(&service.draining, false);
 }
 
+/* What the challenge in the answer to POST /mse is, or NULL where there is none. */
+static const char *challenge_to(const char *authorization)
+{
+    struct answer answer;
+    struct exchange_head head = head_of("POST", "/mse");
+    head.authorization = authorization;
+    struct exchange *exchange = exchange_open(&service, &head);
+    assert_false(exchange_is_urgent(exchange));
+    exchange_receive(exchange, good, strlen(good));
+    while (!exchange_answer(exchange, &answer)) continue;
+    if (answer.next != NULL) answer.release(answer.source);
+    if (!answer.constant) free(answer.text);
+    exchange_close(exchange);
+    assert_int_equal(answer.status, answer.authenticate != NULL ? 401 : 200);
+    return answer.authenticate;
+}
+
+static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **state)
+{
+    static const char *const right[] = {"Bearer sesame", "bearer sesame", "BEARER   sesame", "Bearer sesame \t "};
+    static const char *const none[] = {NULL,           "",       "Bearer",       "Bearer ",        "Bearer  \t",
+                                       "Basic sesame", "sesame", "Bearersesame", "Bearer\tsesame", " Bearer sesame"};
+    static const char *const wrong[] = {"Bearer sesam", "Bearer sesame2", "Bearer sesame sesame", "Bearer \tsesame",
+                                        "Bearer Bearer sesame"};
+    char folder[CERTIFICATE_PATH_MAX];
+    char file[CERTIFICATE_PATH_MAX + 8];
+    (void)state;
+    certificate_make_folder(folder);
+    snprintf(file, sizeof file, "%s/tokens", folder);
+    certificate_write_text(file, "sesame\n");
+    assert_null(challenge_to(NULL));
+    service.tokens = tokens_open(file);
+    assert_non_null(service.tokens);
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) assert_null(challenge_to(right[i]));
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_string_equal(challenge_to(none[i]), "Bearer realm=\"mse-server\"");
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_string_equal(challenge_to(wrong[i]), "Bearer realm=\"mse-server\", error=\"invalid_token\"");
+    }
+    struct exchange_head metrics = head_of("GET", "/metrics");
+    assert_int_equal(status_of(&metrics, "", false, "unauthorized"), 401);
+    struct exchange_head health = head_of("GET", "/healthz");
+    assert_int_equal(status_of(&health, "", false, "ok"), 200);
+    tokens_close(service.tokens);
+    service.tokens = NULL;
+    certificate_remove_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
+        cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,9 @@ static void nothing_needs_to_be_configured(void **state)
     assert_int_equal(options.idle_timeout, 75000);
     assert_int_equal(options.drain_timeout, 30000);
     assert_false(options.check);
+    assert_null(options.token_file);
+    assert_null(options.tls_cert);
+    assert_null(options.tls_key);
 }
 
 static void sizes_take_powers_of_1024(void **state)
@@ -132,6 +135,11 @@ static void a_bad_value_is_named_in_one_line(void **state)
         {"--drain-timeout=30", "--drain-timeout"},
         {"--drain-timeout=3h", "--drain-timeout"},
         {"--drain-timeout=2147484s", "--drain-timeout"},
+        {"--token-file=", "--token-file"},
+        {"--tls-cert=", "--tls-cert"},
+        {"--tls-key=", "--tls-key"},
+        {"--tls-cert=a", "--tls-key is missing"},
+        {"--tls-key=a", "--tls-cert is missing"},
         {"--no-such-option", "--no-such-option"},
         {"--threads", "--threads"},
         {"stray", "stray"},
@@ -166,6 +174,24 @@ static void the_environment_stands_in_for_the_command_line(void **state)
     unsetenv("MSE_MAX_BODY");
 }
 
+static void files_are_named_on_the_command_line_or_in_the_environment(void **state)
+{
+    struct options options;
+    (void)state;
+    setenv("MSE_TLS_CERT", "cert.pem", 1);
+    assert_int_equal(read_one(&options, "--tls-key=key.pem"), OPTIONS_OK);
+    assert_string_equal(options.tls_cert, "cert.pem");
+    assert_string_equal(options.tls_key, "key.pem");
+    assert_null(options.token_file);
+    unsetenv("MSE_TLS_CERT");
+    setenv("MSE_TOKEN_FILE", "tokens", 1);
+    assert_int_equal(read_one(&options, NULL), OPTIONS_OK);
+    assert_string_equal(options.token_file, "tokens");
+    assert_int_equal(read_one(&options, "--token-file=others"), OPTIONS_OK);
+    assert_string_equal(options.token_file, "others");
+    unsetenv("MSE_TOKEN_FILE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(addresses_are_ipv4_or_bracketed_ipv6),
         cmocka_unit_test(a_bad_value_is_named_in_one_line),
         cmocka_unit_test(the_environment_stands_in_for_the_command_line),
+        cmocka_unit_test(files_are_named_on_the_command_line_or_in_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
