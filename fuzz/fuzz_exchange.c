@@ -23,7 +23,7 @@
 
 struct request {
     struct service service;
-    struct exchange_head head;
+    struct head head;
     enum log_format log_format;
     bool lacks_token; /* and its path wants one */
     size_t body;      /* where it begins in the text */
@@ -46,7 +46,7 @@ static struct tokens *the_tokens(void)
 
 static void set_header(struct request *request, const char *name, const char *value)
 {
-    struct exchange_head *head = &request->head;
+    struct head *head = &request->head;
     if (strcmp(name, ":max-body") == 0) {
         request->service.max_body = strtoul(value, NULL, 10);
     } else if (strcmp(name, ":max-memory") == 0) {
@@ -66,7 +66,7 @@ static void set_header(struct request *request, const char *name, const char *va
     } else if (strcasecmp(name, "Host") == 0) {
         head->hosts++;
     } else if (strcasecmp(name, "Accept") == 0) {
-        if (head->accepts < EXCHANGE_ACCEPTS_MAX) head->accept[head->accepts++] = value;
+        if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
     } else if (strcasecmp(name, "Content-Type") == 0) {
         head->content_type = value;
     } else if (strcasecmp(name, "Content-Encoding") == 0) {

@@ -5,28 +5,22 @@
 #include "address.h"
 #include "log.h"
 #include "machine.h"
-#include "media_type.h"
 #include "metrics.h"
 #include "problem.h"
 #include "refusal.h"
 #include "routes.h"
 #include "tokens.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bytes of a request's head. */
 #define HEAD_MAX 32768
 
 /* Bytes of a path that the access log shows. */
 #define PATH_LOGGED_MAX 200
-
-/* Hexadecimal digits of a W3C trace id. */
-#define TRACE_ID_LENGTH 32
 
 struct exchange {
     struct service *service;
@@ -47,62 +41,10 @@ struct exchange {
     char method[16]; /* cut where it is longer; no method that we know is */
     char path[PATH_LOGGED_MAX];
     char peer[ADDRESS_TEXT_MAX];
-    char trace_id[TRACE_ID_LENGTH + 1];
+    char trace_id[HEAD_TRACE_ID_LENGTH + 1];
 };
 
 /* ---- the head */
-
-static bool is_equal(const char *header, const char *value)
-{
-    return header != NULL && strcasecmp(header, value) == 0;
-}
-
-/* The path of a target, which may be in absolute form: http://host/path. */
-static const char *path_of(const char *target)
-{
-    const char *authority = strstr(target, "://");
-    if (target[0] == '/' || authority == NULL) return target;
-    const char *path = strchr(authority + 3, '/');
-    return path != NULL ? path : "/";
-}
-
-/* The body's length if the head tells it, else 0. Where it is no number the carrier has refused it. */
-static uint64_t length_of(const struct exchange_head *head)
-{
-    return head->content_length != NULL ? strtoull(head->content_length, NULL, 10) : 0;
-}
-
-/* What is wrong with how the request is framed (RFC 9112, sections 3.2 and 6), or NULL. Who reads such a request
- * otherwise than a proxy before us has read it can be made to take one request for two. */
-static const char *framing_fault(const struct exchange_head *head)
-{
-    bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
-    if (is_1_1 && head->hosts == 0) return "Send a Host header.";
-    if (head->hosts > 1) return "Send one Host header only.";
-    if (head->content_lengths > 1) return "Send one Content-Length header only.";
-    if (head->transfer_encodings == 0) return NULL;
-    if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
-    if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {
-        return "Send the body with a Content-Length, or with HTTP/1.1 and Transfer-Encoding: chunked.";
-    }
-    return NULL;
-}
-
-/* JSON under its own name, under none, or under the one that curl -d gives everything. */
-static bool is_supported(const struct exchange_head *head)
-{
-    const char *type = head->content_type;
-    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity")) return false;
-    return type == NULL || media_type_is(type, "application/json") ||
-           media_type_is(type, "application/x-www-form-urlencoded");
-}
-
-static bool is_acceptable(const struct exchange_head *head, const char *media_type)
-{
-    struct media_type_choice choice = {0};
-    for (unsigned i = 0; i < head->accepts; i++) media_type_choose(&choice, head->accept[i], media_type);
-    return media_type_acceptable(&choice);
-}
 
 static bool is_allowed(const struct route *route, const char *method)
 {
@@ -116,25 +58,13 @@ static void refuse_large_body(struct exchange *exchange)
                 exchange->service->max_body);
 }
 
-/* The token of an Authorization header, or NULL: none, or of another scheme (RFC 6750, section 2.1). */
-static const char *bearer_token(const char *authorization, size_t *length)
-{
-    static const char scheme[] = "Bearer ";
-    if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) return NULL;
-    const char *token = authorization + sizeof scheme - 1;
-    token += strspn(token, " ");
-    *length = strlen(token);
-    while (*length > 0 && (token[*length - 1] == ' ' || token[*length - 1] == '\t')) --*length;
-    return *length > 0 ? token : NULL;
-}
-
 /* Whether a token is wanted that the head does not have. */
-static bool refuse_by_token(struct exchange *exchange, const struct exchange_head *head)
+static bool refuse_by_token(struct exchange *exchange, const struct head *head)
 {
     struct tokens *tokens = exchange->service->tokens;
     if (tokens == NULL || !exchange->route->is_protected) return false;
     size_t length;
-    const char *token = bearer_token(head->authorization, &length);
+    const char *token = head_bearer_token(head, &length);
     if (token == NULL) {
         exchange->challenge = "Bearer realm=\"mse-server\"";
         problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "",
@@ -148,7 +78,7 @@ static bool refuse_by_token(struct exchange *exchange, const struct exchange_hea
 }
 
 /* Whether the head alone decides against a request to a route; if so, refusal says why. */
-static bool refuse_by_route(struct exchange *exchange, const struct exchange_head *head)
+static bool refuse_by_route(struct exchange *exchange, const struct head *head)
 {
     const struct route *route = exchange->route;
     struct problem *refusal = &exchange->refusal;
@@ -160,12 +90,12 @@ static bool refuse_by_route(struct exchange *exchange, const struct exchange_hea
         return true;
     } else if (works && atomic_load(&exchange->service->draining)) {
         problem_set(refusal, PROBLEM_DRAINING, "", "Send the request again, to another instance.");
-    } else if (length_of(head) > exchange->service->max_body) {
+    } else if (head_body_length(head) > exchange->service->max_body) {
         refuse_large_body(exchange);
-    } else if (works && !is_supported(head)) {
+    } else if (works && !head_is_json(head)) {
         problem_set(refusal, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
                     "Send the body as application/json, without a Content-Encoding.");
-    } else if (works && !is_acceptable(head, route->media_type)) {
+    } else if (works && !head_accepts(head, route->media_type)) {
         problem_set(refusal, PROBLEM_NOT_ACCEPTABLE, "", "Accept %s: %s has nothing else.", route->media_type,
                     route->path);
     } else if (works && (exchange->state = route->open(exchange->service)) == NULL) {
@@ -178,10 +108,10 @@ static bool refuse_by_route(struct exchange *exchange, const struct exchange_hea
 
 /* Sets what the head decides. A refusal waits for the end of the body, since an answer before it costs the connection,
  * unless the body's end cannot be told, or it is too large, or the caller waits for leave to send it. */
-static void decide(struct exchange *exchange, const struct exchange_head *head)
+static void decide(struct exchange *exchange, const struct head *head)
 {
-    const char *path = path_of(head->target);
-    const char *fault = framing_fault(head);
+    const char *path = head_path(head);
+    const char *fault = head_framing_fault(head);
 
     exchange->route = routes_find(path);
     exchange->is_options = strcmp(head->method, "OPTIONS") == 0;
@@ -208,26 +138,12 @@ static void decide(struct exchange *exchange, const struct exchange_head *head)
     } else {
         exchange->is_refused = !exchange->is_options && refuse_by_route(exchange, head);
     }
-    exchange->is_urgent = exchange->is_refused &&
-                          (is_equal(head->expect, "100-continue") || length_of(head) > exchange->service->max_body);
-}
-
-/* Copies the trace id of a traceparent header, 00-<trace id>-<parent id>-<flags>, if it has the form; else nothing. */
-static void copy_trace_id(char id[static TRACE_ID_LENGTH + 1], const char *traceparent)
-{
-    id[0] = '\0';
-    if (traceparent == NULL || strlen(traceparent) < 3 + TRACE_ID_LENGTH + 1) return;
-    const char *start = traceparent + 3;
-    if (start[-1] != '-' || start[TRACE_ID_LENGTH] != '-') return;
-    for (int i = 0; i < TRACE_ID_LENGTH; i++) {
-        if (!isxdigit((unsigned char)start[i])) return;
-    }
-    memcpy(id, start, TRACE_ID_LENGTH);
-    id[TRACE_ID_LENGTH] = '\0';
+    exchange->is_urgent =
+        exchange->is_refused && (head_awaits_leave(head) || head_body_length(head) > exchange->service->max_body);
 }
 
 /* What must outlive the head, so that the end of the exchange can be told. */
-static void remember(struct exchange *exchange, const struct exchange_head *head)
+static void remember(struct exchange *exchange, const struct head *head)
 {
     exchange->started = machine_nanoseconds();
     exchange->received = 0;
@@ -238,10 +154,10 @@ static void remember(struct exchange *exchange, const struct exchange_head *head
     if (!exchange->service->access_log) return;
     snprintf(exchange->path, sizeof exchange->path, "%s", head->target);
     address_text(head->peer, exchange->peer);
-    copy_trace_id(exchange->trace_id, head->traceparent);
+    head_trace_id(head, exchange->trace_id);
 }
 
-struct exchange *exchange_open(struct service *service, const struct exchange_head *head)
+struct exchange *exchange_open(struct service *service, const struct head *head)
 {
     struct exchange *exchange = malloc(sizeof *exchange);
     if (exchange == NULL) return NULL;

@@ -3,41 +3,17 @@
 #define EXCHANGE_H
 
 #include "answer.h"
+#include "head.h"
 #include "service.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
-#define EXCHANGE_ACCEPTS_MAX 8 /* Accept headers that are looked at */
-
-/* What a request's head says. Strings are NUL-terminated, or NULL where there is no such header, and are needed only
- * while exchange_open runs. */
-struct exchange_head {
-    const char *method;
-    const char *target;  /* percent-decoded, without the query */
-    const char *version; /* "HTTP/1.1" */
-    const char *content_type;
-    const char *content_encoding;
-    const char *content_length;
-    const char *transfer_encoding;
-    const char *expect;
-    const char *authorization;
-    const char *traceparent;
-    const struct sockaddr *peer;
-    const char *accept[EXCHANGE_ACCEPTS_MAX];
-    size_t size;                 /* bytes of the head */
-    bool is_surplus;             /* the connection is one too many */
-    unsigned accepts;            /* of accept */
-    unsigned hosts;              /* Host headers */
-    unsigned content_lengths;    /* Content-Length headers */
-    unsigned transfer_encodings; /* Transfer-Encoding headers */
-};
-
+/* A request, from its head to the end of its answer. */
 struct exchange;
 
-/* The request whose head has come in. NULL: no memory. The service outlives the exchange. */
-struct exchange *exchange_open(struct service *service, const struct exchange_head *head);
+/* The head is needed while this runs only. NULL: no memory. The service outlives the exchange. */
+struct exchange *exchange_open(struct service *service, const struct head *head);
 
 /* Whether the answer is due before the body: it must not be waited for, cannot be told apart from what follows it, or
  * is not worth sending. The connection is of no use after such an answer. */

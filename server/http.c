@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Bytes of a connection's memory pool: its header limit, and about twice what one read takes in and one write sends. */
 #define POOL_SIZE ((size_t)128 * 1024)
@@ -31,33 +30,10 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- the head of a request */
 
-/* Notes the headers that matter; of those that come twice, the last. */
 static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    struct exchange_head *head = context;
     (void)kind;
-    if (value == NULL) value = "";
-    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0) {
-        head->hosts++;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_ACCEPT) == 0) {
-        if (head->accepts < EXCHANGE_ACCEPTS_MAX) head->accept[head->accepts++] = value;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_TYPE) == 0) {
-        head->content_type = value;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
-        head->content_length = value;
-        head->content_lengths++;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_ENCODING) == 0) {
-        head->content_encoding = value;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-        head->transfer_encoding = value;
-        head->transfer_encodings++;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_AUTHORIZATION) == 0) {
-        head->authorization = value;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0) {
-        head->expect = value;
-    } else if (strcasecmp(name, "traceparent") == 0) {
-        head->traceparent = value;
-    }
+    head_add(context, name, value != NULL ? value : "");
     return MHD_YES;
 }
 
@@ -176,16 +152,15 @@ static struct exchange *begin(struct http *http, struct MHD_Connection *connecti
                               const char *method, const char *version)
 {
     struct connection *link = connection_of(connection);
-    struct exchange_head head = {
-        .method = method,
-        .target = target,
-        .version = version,
-        .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size,
-        .peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-        .is_surplus = link != NULL && link->is_surplus};
+    struct head head = {.method = method,
+                        .target = target,
+                        .version = version,
+                        .size =
+                            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size,
+                        .peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+                        .is_surplus = link != NULL && link->is_surplus};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
-    struct exchange *exchange = exchange_open(http->service, &head);
-    return exchange;
+    return exchange_open(http->service, &head);
 }
 
 /* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. An answer given to the

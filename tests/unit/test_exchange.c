@@ -16,13 +16,13 @@
 
 static struct service service = {.max_body = 100, .budget = {.limit = 1 << 20}};
 
-static struct exchange_head head_of(const char *method, const char *target)
+static struct head head_of(const char *method, const char *target)
 {
-    return (struct exchange_head){.method = method, .target = target, .version = "HTTP/1.1", .hosts = 1};
+    return (struct head){.method = method, .target = target, .version = "HTTP/1.1", .hosts = 1};
 }
 
 /* The status of the answer to a head and a body; its text must hold wanted. */
-static unsigned status_of(const struct exchange_head *head, const char *body, bool urgent, const char *wanted)
+static unsigned status_of(const struct head *head, const char *body, bool urgent, const char *wanted)
 {
     struct answer answer;
     struct exchange *exchange = exchange_open(&service, head);
@@ -46,34 +46,34 @@ static const char good[] = "{\"predictions\":[1],\"targets\":[0]}";
 static void a_request_is_answered_by_its_route(void **state)
 {
     (void)state;
-    struct exchange_head post = head_of("POST", "/mse");
+    struct head post = head_of("POST", "/mse");
     assert_int_equal(status_of(&post, good, false, "{\"loss\":1,"), 200);
-    struct exchange_head get = head_of("GET", "/healthz");
+    struct head get = head_of("GET", "/healthz");
     assert_int_equal(status_of(&get, "", false, "ok"), 200);
-    struct exchange_head absolute = head_of("GET", "http://localhost:8080/healthz");
+    struct head absolute = head_of("GET", "http://localhost:8080/healthz");
     assert_int_equal(status_of(&absolute, "", false, "ok"), 200);
-    struct exchange_head bare = head_of("GET", "http://localhost");
+    struct head bare = head_of("GET", "http://localhost");
     assert_int_equal(status_of(&bare, "", false, "not-found"), 404);
-    struct exchange_head head = head_of("HEAD", "/openapi.yaml");
+    struct head head = head_of("HEAD", "/openapi.yaml");
     assert_int_equal(status_of(&head, "", false, "openapi"), 200);
-    struct exchange_head server = head_of("OPTIONS", "*");
+    struct head server = head_of("OPTIONS", "*");
     assert_int_equal(status_of(&server, "", false, ""), 204);
 }
 
 static void a_refusal_reads_the_body_and_keeps_the_connection(void **state)
 {
     (void)state;
-    struct exchange_head nowhere = head_of("POST", "/nowhere");
+    struct head nowhere = head_of("POST", "/nowhere");
     assert_int_equal(status_of(&nowhere, good, false, "not-found"), 404);
-    struct exchange_head put = head_of("PUT", "/mse");
+    struct head put = head_of("PUT", "/mse");
     assert_int_equal(status_of(&put, good, false, "method-not-allowed"), 405);
-    struct exchange_head csv = head_of("POST", "/mse");
+    struct head csv = head_of("POST", "/mse");
     csv.content_type = "text/csv";
     assert_int_equal(status_of(&csv, good, false, "unsupported-media-type"), 415);
-    struct exchange_head gzip = head_of("POST", "/mse");
+    struct head gzip = head_of("POST", "/mse");
     gzip.content_encoding = "gzip";
     assert_int_equal(status_of(&gzip, good, false, "unsupported-media-type"), 415);
-    struct exchange_head html = head_of("POST", "/mse");
+    struct head html = head_of("POST", "/mse");
     html.accept[html.accepts++] = "text/html";
     assert_int_equal(status_of(&html, good, false, "not-acceptable"), 406);
 }
@@ -81,7 +81,7 @@ static void a_refusal_reads_the_body_and_keeps_the_connection(void **state)
 static void who_waits_for_leave_is_refused_at_once(void **state)
 {
     (void)state;
-    struct exchange_head csv = head_of("POST", "/mse");
+    struct head csv = head_of("POST", "/mse");
     csv.content_type = "text/csv";
     csv.expect = "100-Continue";
     assert_int_equal(status_of(&csv, "", true, "unsupported-media-type"), 415);
@@ -93,11 +93,11 @@ static void a_body_over_the_limit_is_refused_when_it_is_announced_or_passed(void
     (void)state;
     memset(large, ' ', 101);
     large[101] = '\0';
-    struct exchange_head announced = head_of("POST", "/mse");
+    struct head announced = head_of("POST", "/mse");
     announced.content_length = "101";
     announced.content_lengths = 1;
     assert_int_equal(status_of(&announced, "", true, "100 bytes"), 413);
-    struct exchange_head chunked = head_of("POST", "/mse");
+    struct head chunked = head_of("POST", "/mse");
     chunked.transfer_encoding = "chunked";
     chunked.transfer_encodings = 1;
     assert_int_equal(status_of(&chunked, large, false, "100 bytes"), 413);
@@ -107,7 +107,7 @@ static void a_body_over_the_limit_is_refused_when_it_is_announced_or_passed(void
 
 static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **state)
 {
-    static const struct exchange_head rows[] = {
+    static const struct head rows[] = {
         {.method = "POST", .target = "/mse", .version = "HTTP/1.1"},
         {.method = "POST", .target = "/mse", .version = "HTTP/1.1", .hosts = 2},
         {.method = "POST",
@@ -146,16 +146,30 @@ static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **stat
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(status_of(&rows[i], "", true, "malformed-headers"), 400);
     }
-    struct exchange_head old = {.method = "GET", .target = "/healthz", .version = "HTTP/1.0"};
+    struct head old = {.method = "GET", .target = "/healthz", .version = "HTTP/1.0"};
     assert_int_equal(status_of(&old, "", false, "ok"), 200);
+}
+
+static void a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once(void **state)
+{
+    /* What libmicrohttpd makes of "Content-Length:\r\n 5", "Content-Length : 5", " Host: a" and ": a". */
+    static const char *const names[] = {
+        "Content-Length5", "Content-Length ", " Host", "", "Transfer-Encodingchunked", "a\tb"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct head head = head_of("POST", "/mse");
+        head_add(&head, "X-Fine_1.0~", "");
+        head_add(&head, names[i], "");
+        assert_int_equal(status_of(&head, "", true, "malformed-headers"), 400);
+    }
 }
 
 static void a_draining_server_takes_no_new_work(void **state)
 {
     (void)state;
-    struct exchange_head post = head_of("POST", "/mse");
-    struct exchange_head health = head_of("GET", "/healthz");
-    struct exchange_head ready = head_of("GET", "/readyz");
+    struct head post = head_of("POST", "/mse");
+    struct head health = head_of("GET", "/healthz");
+    struct head ready = head_of("GET", "/readyz");
     assert_int_equal(status_of(&ready, "", false, "ready"), 200);
     atomic_store(&service.draining, true);
     assert_int_equal(status_of(&post, good, false, "draining"), 503);
@@ -221,6 +235,7 @@ int main(void)
         cmocka_unit_test(who_waits_for_leave_is_refused_at_once),
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
+        cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
         cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),
     };

@@ -1,0 +1,132 @@
+/* head.c - what a request's head says, and whether it says it in one way only. Knows nothing of routes. */
+#include "head.h"
+
+#include "media_type.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_equal(const char *text, const char *other)
+{
+    return text != NULL && strcasecmp(text, other) == 0;
+}
+
+/* Whether a name begins with another and goes on. */
+static bool goes_on_after(const char *name, const char *beginning)
+{
+    size_t length = strlen(beginning);
+    return strncasecmp(name, beginning, length) == 0 && name[length] != '\0';
+}
+
+/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends the text of a folded
+ * line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5, and the body a second request. */
+static bool is_bad_name(const char *name)
+{
+    const char *p = name;
+    while (isalnum((unsigned char)*p) || (*p != '\0' && strchr("!#$%&'*+-.^_`|~", *p) != NULL)) p++;
+    return p == name || *p != '\0' || goes_on_after(name, "Content-Length") || goes_on_after(name, "Transfer-Encoding");
+}
+
+void head_add(struct head *head, const char *name, const char *value)
+{
+    if (is_bad_name(name)) {
+        head->has_bad_name = true;
+    } else if (is_equal(name, "Host")) {
+        head->hosts++;
+    } else if (is_equal(name, "Accept")) {
+        if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
+    } else if (is_equal(name, "Content-Type")) {
+        head->content_type = value;
+    } else if (is_equal(name, "Content-Length")) {
+        head->content_length = value;
+        head->content_lengths++;
+    } else if (is_equal(name, "Content-Encoding")) {
+        head->content_encoding = value;
+    } else if (is_equal(name, "Transfer-Encoding")) {
+        head->transfer_encoding = value;
+        head->transfer_encodings++;
+    } else if (is_equal(name, "Expect")) {
+        head->expect = value;
+    } else if (is_equal(name, "Authorization")) {
+        head->authorization = value;
+    } else if (is_equal(name, "traceparent")) {
+        head->traceparent = value;
+    }
+}
+
+const char *head_path(const struct head *head)
+{
+    const char *authority = strstr(head->target, "://");
+    if (head->target[0] == '/' || authority == NULL) return head->target;
+    const char *path = strchr(authority + 3, '/');
+    return path != NULL ? path : "/";
+}
+
+uint64_t head_body_length(const struct head *head)
+{
+    return head->content_length != NULL ? strtoull(head->content_length, NULL, 10) : 0;
+}
+
+bool head_awaits_leave(const struct head *head)
+{
+    return is_equal(head->expect, "100-continue");
+}
+
+/* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read it can be made to
+ * take one request for two. */
+const char *head_framing_fault(const struct head *head)
+{
+    bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
+    if (head->has_bad_name) return "Send each header on one line, its name a token that a colon ends.";
+    if (is_1_1 && head->hosts == 0) return "Send a Host header.";
+    if (head->hosts > 1) return "Send one Host header only.";
+    if (head->content_lengths > 1) return "Send one Content-Length header only.";
+    if (head->transfer_encodings == 0) return NULL;
+    if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
+    if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {
+        return "Send the body with a Content-Length, or with HTTP/1.1 and Transfer-Encoding: chunked.";
+    }
+    return NULL;
+}
+
+const char *head_bearer_token(const struct head *head, size_t *length)
+{
+    static const char scheme[] = "Bearer ";
+    if (head->authorization == NULL || strncasecmp(head->authorization, scheme, sizeof scheme - 1) != 0) return NULL;
+    const char *token = head->authorization + sizeof scheme - 1;
+    token += strspn(token, " ");
+    *length = strlen(token);
+    while (*length > 0 && (token[*length - 1] == ' ' || token[*length - 1] == '\t')) --*length;
+    return *length > 0 ? token : NULL;
+}
+
+bool head_is_json(const struct head *head)
+{
+    const char *type = head->content_type;
+    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity")) return false;
+    return type == NULL || media_type_is(type, "application/json") ||
+           media_type_is(type, "application/x-www-form-urlencoded");
+}
+
+bool head_accepts(const struct head *head, const char *media_type)
+{
+    struct media_type_choice choice = {0};
+    for (unsigned i = 0; i < head->accepts; i++) media_type_choose(&choice, head->accept[i], media_type);
+    return media_type_acceptable(&choice);
+}
+
+void head_trace_id(const struct head *head, char id[static HEAD_TRACE_ID_LENGTH + 1])
+{
+    const char *text = head->traceparent;
+    id[0] = '\0';
+    if (text == NULL || strlen(text) < 3 + HEAD_TRACE_ID_LENGTH + 1) return;
+    const char *start = text + 3;
+    if (start[-1] != '-' || start[HEAD_TRACE_ID_LENGTH] != '-') return;
+    for (int i = 0; i < HEAD_TRACE_ID_LENGTH; i++) {
+        if (!isxdigit((unsigned char)start[i])) return;
+    }
+    memcpy(id, start, HEAD_TRACE_ID_LENGTH);
+    id[HEAD_TRACE_ID_LENGTH] = '\0';
+}

@@ -1,0 +1,69 @@
+/* head.h - what a request's head says, and whether it says it in one way only. */
+#ifndef HEAD_H
+#define HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define HEAD_ACCEPTS_MAX 8 /* Accept headers that are looked at */
+
+/* Strings are NUL-terminated and belong to whoever fills it; those of headers are NULL where there is no such header.
+ */
+struct head {
+    const char *method;
+    const char *target;  /* percent-decoded, without the query */
+    const char *version; /* "HTTP/1.1" */
+    const struct sockaddr *peer;
+    size_t size;     /* bytes of the head */
+    bool is_surplus; /* its connection is one too many */
+
+    /* Set by head_add: */
+    const char *content_type;
+    const char *content_encoding;
+    const char *content_length;
+    const char *transfer_encoding;
+    const char *expect;
+    const char *authorization;
+    const char *traceparent;
+    const char *accept[HEAD_ACCEPTS_MAX];
+    unsigned accepts;            /* of accept */
+    unsigned hosts;              /* Host headers */
+    unsigned content_lengths;    /* Content-Length headers */
+    unsigned transfer_encodings; /* Transfer-Encoding headers */
+    bool has_bad_name;           /* a header's name is none, or was folded */
+};
+
+/* Takes note of a header, if it is one that matters; of those that come twice, the last. */
+void head_add(struct head *head, const char *name, const char *value);
+
+/* The path of the target, which may be in absolute form: http://host/path. */
+const char *head_path(const struct head *head);
+
+/* The body's length if the head tells it, else 0. */
+uint64_t head_body_length(const struct head *head);
+
+/* Whether the caller waits for leave to send the body. */
+bool head_awaits_leave(const struct head *head);
+
+/* What is wrong with how the request is framed, as a sentence that says what to change, or NULL. */
+const char *head_framing_fault(const struct head *head);
+
+/* The token of an Authorization header, *length bytes, or NULL: none, or of another scheme than Bearer (RFC 6750,
+ * section 2.1). */
+const char *head_bearer_token(const struct head *head, size_t *length);
+
+/* Whether the body is JSON: under its own name, under none, or under the one that curl -d gives everything. */
+bool head_is_json(const struct head *head);
+
+/* Whether an answer of this media type is acceptable. */
+bool head_accepts(const struct head *head, const char *media_type);
+
+#define HEAD_TRACE_ID_LENGTH 32
+
+/* Copies the trace id of a W3C traceparent header, 00-<trace id>-<parent id>-<flags>; an empty one if it has not the
+ * form. */
+void head_trace_id(const struct head *head, char id[static HEAD_TRACE_ID_LENGTH + 1]);
+
+#endif
