@@ -62,7 +62,7 @@ $1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
 $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
-    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c tests/support/*.c fuzz/*.c))
+    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c tests/support/*.c tests/exhaustive/*.c fuzz/*.c))
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -109,8 +109,8 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 # ---- building and running
 
-.PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-container fuzz \
-    lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
+.PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
+    fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -159,6 +159,16 @@ test-asan test-tsan: test-%: build/%/mse-server
 
 test-asan: $(asan.unit) $(asan.http)
 test-tsan: $(tsan.unit) $(tsan.http)
+
+COUNT := 100000000
+
+test-exhaustive: build/tests/exhaustive/decimal ## read and print COUNT=100000000 random numbers, in some minutes
+	$< $(COUNT)
+
+build/tests/exhaustive/%: build/obj/release/tests/exhaustive/%.o $(UNIT_SUPPORT:%=build/obj/release/%.o) \
+    $(release.server) build/libmse.a
+	@mkdir -p $(@D)
+	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))

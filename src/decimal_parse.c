@@ -214,13 +214,16 @@ __attribute__((always_inline)) static inline const char *read_window(const char 
         fraction = (unsigned)__builtin_ctzll(other) - whole - 1;
         p += 1 + fraction;
         if (fraction - 1 >= (comma ? 20 : 19)) return NULL;
-        if (comma) {
-            uint64_t above = window_above_sixteen(p, fraction);
-            if (whole + fraction > 19 && (n != 0 || above > 999)) return NULL;
-            n = n * window_tens[fraction] + above * 10000000000000000 + window_last_sixteen(p, fraction);
+        if (whole + fraction > 19 && n != 0) return NULL;
+        n *= window_tens[fraction];
+        if (!comma) {
+            n += window_digits(p - fraction, fraction);
+        } else if (fraction <= 8) {
+            n += window_last_eight(p, fraction);
         } else {
-            if (whole + fraction > 19 && n != 0) return NULL;
-            n = n * window_tens[fraction] + window_digits(p - fraction, fraction);
+            uint64_t above = window_above_sixteen(p, fraction);
+            if (above > 999) return NULL;
+            n += above * 10000000000000000 + window_last_sixteen(p, fraction);
         }
     }
     if (p != comma && (*p | 0x20) == 'e') return read_window_exponent(p + 1, n, -(int)fraction, negative, bits);

@@ -205,7 +205,13 @@ static inline size_t write(struct decimal decimal, char *out)
     int more = (int)sixteen_digits(high, low, p + dot);
     if (plain && point > 1) return end_with_point(out, p - 1, point, more);
     p += more + (dot & (more > 0));
-    if (!plain) return end_with_exponent(out, p, point - 1);
+    /* an exponent of one digit is written without a branch, too: about 1e-6, texts with and without one are mixed */
+    int exponent = point - 1, size = exponent < 0 ? -exponent : exponent;
+    if (!plain && size >= 10) return end_with_exponent(out, p, exponent);
+    p[0] = 'e';
+    p[1] = exponent < 0 ? '-' : '+';
+    p[2] = (char)('0' + size);
+    p += 3 & -!plain;
     return (size_t)(p - out);
 }
 

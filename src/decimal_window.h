@@ -77,6 +77,12 @@ static inline uint64_t window_above_sixteen(const char *end, unsigned count)
     return window_eight(window_load8(end - 24) & window_load8((const char *)window_keep + count));
 }
 
+/* The number that the count digits before end make, 1 to 8. Reads 8 bytes before end. */
+static inline uint64_t window_last_eight(const char *end, unsigned count)
+{
+    return window_eight(window_load8(end - 8) & window_load8((const char *)window_keep + 16 + count));
+}
+
 /* The number that the last sixteen make of the count digits before end, 1 to 24. Reads 16 bytes before end. */
 static inline uint64_t window_last_sixteen(const char *end, unsigned count)
 {

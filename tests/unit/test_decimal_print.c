@@ -2,6 +2,7 @@
  */
 #include "decimal_reference.h"
 #include "decimal_shortest.h"
+#include "es6_numbers.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -217,6 +218,16 @@ static void every_text_reads_back_as_its_double(void **state)
     }
 }
 
+static void the_es6_corpus_has_its_published_hashes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* make test-exhaustive goes on */
+        char sha256[65];
+        es6_numbers_hash(es6_numbers_hashes[i].lines, sha256);
+        assert_string_equal(sha256, es6_numbers_hashes[i].sha256);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +239,7 @@ int main(void)
         cmocka_unit_test(integers_and_short_decimals_are_shortest),
         cmocka_unit_test(random_bits_print_as_the_reference_prints_them),
         cmocka_unit_test(every_text_reads_back_as_its_double),
+        cmocka_unit_test(the_es6_corpus_has_its_published_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

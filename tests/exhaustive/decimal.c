@@ -1,0 +1,122 @@
+/* decimal.c - decimal.h over as many random numbers as there is time for: `decimal COUNT`, 10^8 if it is not given.
+ *
+ * Half of them are doubles of random bits: each way to print one must give the reference's text, which must read back
+ * as it. The others are random digits and exponents, which must read as strtod reads them. Then as many lines of the
+ * ECMAScript number corpus are printed as have a published hash. All cores are used; a number takes one of them 2 us.
+ * The first difference ends the program with 1. */
+#include "../unit/decimal_reference.h"
+#include "../unit/es6_numbers.h"
+#include "decimal_shortest.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK       10000 /* numbers that a thread takes at a time */
+#define THREADS_MAX 256
+
+static uint64_t blocks;
+static _Atomic uint64_t next_block, done_blocks;
+
+static void must(int holds, const char *what, uint64_t bits, const char *text, size_t length)
+{
+    if (holds) return;
+    fprintf(stderr, "\n%s: %016" PRIx64 " \"%.*s\"\n", what, bits, (int)length, text);
+    exit(1);
+}
+
+/* Reads text at the end of what may be read and before more, by itself and as the last element of a run. */
+static void check_parse(const char *text, size_t length, double expected)
+{
+    static const char before[] = "0,0,0,0,0,0,0,0,0,0,0,0,";
+    enum { BEFORE = sizeof before - 1, ELEMENTS = BEFORE / 2 + 1, AFTER = 64 };
+    char run[BEFORE + 64 + AFTER];
+    const char *number = run + BEFORE, *end;
+    double value = NAN, values[ELEMENTS];
+    memcpy(run, before, BEFORE);
+    memcpy(run + BEFORE, text, length);
+    memset(run + BEFORE + length, ',', AFTER);
+    for (size_t after = 1; after <= AFTER; after += AFTER - 1) {
+        const char *limit = number + length + after;
+        enum decimal_status status = decimal_parse(number, limit, &end, &value);
+        must(status == (isinf(expected) ? DECIMAL_RANGE : DECIMAL_DONE), "status", bits_of(expected), text, length);
+        must(end == number + length, "end", bits_of(expected), text, length);
+        if (isinf(expected)) continue;
+        must(bits_of(value) == bits_of(expected), "decimal_parse", bits_of(expected), text, length);
+        size_t count = decimal_parse_run(run, limit, &end, values, ELEMENTS);
+        must(count == ELEMENTS, "count of a run", bits_of(expected), text, length);
+        must(bits_of(values[ELEMENTS - 1]) == bits_of(expected), "decimal_parse_run", bits_of(expected), text, length);
+    }
+}
+
+static void check_print(double value)
+{
+    char expected[DECIMAL_PRINT_MAX], text[DECIMAL_PRINT_MAX];
+    size_t length = reference_print(value, expected), printed = decimal_print(value, text);
+    must(printed == length && memcmp(text, expected, length) == 0, "decimal_print", bits_of(value), text, printed);
+    printed = decimal_write(decimal_shortest(value), text);
+    must(printed == length && memcmp(text, expected, length) == 0, "decimal_shortest", bits_of(value), text, printed);
+    printed = decimal_write(decimal_shortest_exact(value), text);
+    must(printed == length && memcmp(text, expected, length) == 0, "the reference", bits_of(value), text, printed);
+    if (value != 0) check_parse(text, printed, value); /* -0 is printed without its sign */
+}
+
+static void check_digits(uint64_t *random)
+{
+    char text[64], *p = text;
+    uint64_t draw = random_bits(random);
+    int whole = 1 + (int)(draw % 3 * (draw >> 8) % 20), fraction = (int)((draw >> 16) % 22);
+    if (draw >> 63) *p++ = '-';
+    for (int i = 0; i < whole + fraction; i++) {
+        int least = i == 0 && whole > 1; /* no zero begins a longer number */
+        if (i == whole) *p++ = '.';
+        *p++ = (char)('0' + least + (int)(random_bits(random) % (unsigned)(10 - least)));
+    }
+    if (draw >> 62 & 1) p += sprintf(p, "e%d", (int)((draw >> 24) % 700) - 360);
+    *p = '\0';
+    check_parse(text, (size_t)(p - text), strtod(text, NULL));
+}
+
+static void *check_blocks(void *unused)
+{
+    for (uint64_t block; (block = next_block++) < blocks; done_blocks++) {
+        uint64_t random = block;
+        random = random_bits(&random);
+        for (int i = 0; i < BLOCK / 2; i++) {
+            check_print(random_double(&random));
+            check_digits(&random);
+        }
+    }
+    return unused;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long long count = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000000;
+    pthread_t threads[THREADS_MAX];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), started = 0;
+    blocks = (count + BLOCK - 1) / BLOCK;
+    for (; started < cores && started < THREADS_MAX; started++) {
+        if (pthread_create(&threads[started], NULL, check_blocks, NULL) != 0) break;
+    }
+    if (started == 0) check_blocks(NULL);
+    while (done_blocks < blocks) {
+        sleep(1);
+        if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%3d %%", (int)(done_blocks * 100 / blocks));
+    }
+    while (started > 0) pthread_join(threads[--started], NULL);
+    printf("%llu random numbers\n", (unsigned long long)blocks * BLOCK);
+
+    for (int i = 0; i < 6 && es6_numbers_hashes[i].lines <= count; i++) {
+        char sha256[65];
+        es6_numbers_hash(es6_numbers_hashes[i].lines, sha256);
+        must(strcmp(sha256, es6_numbers_hashes[i].sha256) == 0, "hash of the corpus", 0, sha256, strlen(sha256));
+        printf("%lu lines of the ES6 corpus\n", es6_numbers_hashes[i].lines);
+    }
+    return 0;
+}
