@@ -67,13 +67,13 @@ enum mse_status mse_losses(const double *predictions, const double *targets, con
 
  * An accumulator holds sum(w_i d_i^2) and sum(w_i) of the elements added to it without any rounding. It is the
  caller's,
- * 1.6 KB that may be copied and moved; its members are the library's. It is never full: there is room for 2^64
+ * 3.2 KB that may be copied and moved; its members are the library's. It is never full: there is room for 2^64
  * elements of any size. */
 
-#define MSE_SUM_LIMBS 100
+#define MSE_SUM_DIGITS 200
 
 struct mse_sum {
-    uint64_t limb[MSE_SUM_LIMBS];
+    int64_t digit[MSE_SUM_DIGITS];
     uint32_t low, high;
 };
 

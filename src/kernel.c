@@ -277,19 +277,48 @@ static inline struct divisor make_divisor(struct kernel_sum sum, double factor, 
  * numerator's own error comes on top, 3u^2 for a weighted difference. */
 static const double DIVISION_BOUND = 0x1p-100;
 
-static inline vector divide(struct pair a, const struct divisor *by, mask *certain)
+/* a / b as a quotient and its correction, wrong by *slack at most. */
+static inline struct pair divide(struct pair a, const struct divisor *by, vector *slack)
 {
     vector quotient = a.high * by->reciprocal;
     vector rest = residual(a.high, quotient, by->high) + multiply_add(-quotient, by->low, a.low);
-    vector size = magnitude(quotient);
-    return settle(quotient, rest * by->reciprocal, size * by->slack, by->smallest, certain);
+    *slack = magnitude(quotient) * by->slack;
+    return (struct pair){quotient, rest * by->reciprocal};
+}
+
+static inline vector settled_quotient(struct pair a, const struct divisor *by, mask *certain)
+{
+    vector slack;
+    struct pair quotient = divide(a, by, &slack);
+    return settle(quotient.high, quotient.low, slack, by->smallest, certain);
+}
+
+/* The gradient where it is subnormal. The inputs are scaled up, which is exact, or gives infinities. SCALED_ONE is the
+ * last place of the result, 2^-1074 to scale: added to 2^52 of it, the quotient is rounded there. What that cuts off is
+ * the rest, which together with the correction decides as it does in settle(). Both are below SCALED_ONE, so that the
+ * two roundings on the way are wrong by 2^-53 of it each at most. */
+static __attribute__((noinline)) vector subnormal_gradient(vector s, vector y, vector w, const struct divisor *by,
+                                                           mask *certain)
+{
+    static const double SCALE = 0x1p600, SCALED_ONE = 0x1p-474;
+    vector slack;
+    struct pair quotient = divide(times(difference(s * SCALE, y * SCALE), w), by, &slack);
+    vector size = magnitude(quotient.high), sign = (vector)((mask)quotient.high ^ (mask)size);
+    vector shift = all_lanes(0x1p52 * SCALED_ONE);
+    vector low = (vector)((mask)quotient.low ^ (mask)sign);
+    vector kept = size + shift, rest = size - (kept - shift);
+    slack += 0x1p-52 * SCALED_ONE;
+    vector below = kept + (rest + (low - slack)), above = kept + (rest + (low + slack));
+    *certain = (mask)(below == above) & (mask)(size >= by->smallest) & (mask)(size < 0x1p52 * SCALED_ONE);
+    return (vector)((mask)((below - shift) * (1 / SCALE)) | (mask)sign);
 }
 
 static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divisor, double *quotient)
 {
     struct divisor by = make_divisor(divisor, 1, DIVISION_BOUND + numerator.bound);
     mask certain;
-    vector value = divide((struct pair){all_lanes(numerator.high), all_lanes(numerator.low)}, &by, &certain);
+    struct pair sum = {all_lanes(numerator.high), all_lanes(numerator.low)};
+    vector value = settled_quotient(sum, &by, &certain);
     if (!ALL(certain)) return false;
     *quotient = value[0];
     return true;
@@ -322,10 +351,10 @@ static inline __attribute__((always_inline)) vector element(enum task task, vect
         value = settle(d.high * by->reciprocal, (vector){0}, (vector){0}, by->smallest, &certain);
         break;
     case DIVIDED:
-        value = divide(d, by, &certain);
+        value = settled_quotient(d, by, &certain);
         break;
     case WEIGHTED:
-        value = divide(times(d, w), by, &certain);
+        value = settled_quotient(times(d, w), by, &certain);
         break;
     case LOSSES:
     case WEIGHTED_LOSSES: {
@@ -338,6 +367,13 @@ static inline __attribute__((always_inline)) vector element(enum task task, vect
     }
     certain |= ~present;
     value = where(present, value);
+    if (ALL(certain)) return value;
+    if (task == SCALED || task == DIVIDED || task == WEIGHTED) {
+        mask subnormal;
+        vector other = subnormal_gradient(s, y, w, by, &subnormal);
+        value = (vector)(((mask)value & certain) | ((mask)other & ~certain & subnormal));
+        certain |= subnormal;
+    }
     return ALL(certain) ? value : judged(value, certain, s, y, w, judge);
 }
 

@@ -36,29 +36,10 @@ void mse_accumulator_init(struct mse_accumulator *accumulator)
 static void add_weights(struct mse_accumulator *accumulator, const double *weights, size_t n)
 {
     accumulator->elements += n;
-    if (weights == NULL) {
+    if (weights == NULL)
         exact_add_integer(&accumulator->weights, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (isfinite(weights[i]))
-            exact_add(&accumulator->weights, weights[i]);
-        else
-            accumulator->nonfinite_weights += weights[i];
-    }
-}
-
-static void add_losses(struct mse_accumulator *accumulator, const double *predictions, const double *targets,
-                       const double *weights, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        double s = predictions[i], y = targets[i], w = weight_at(weights, i);
-        if (w == 0) continue;
-        if (element_is_finite(s, y, w))
-            exact_add_square(&accumulator->losses, s, y, w);
-        else
-            accumulator->nonfinite_losses += w * (s - y) * (s - y);
-    }
+    else
+        accumulator->nonfinite_weights += exact_add_weights(&accumulator->weights, weights, n);
 }
 
 enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const double *predictions,
@@ -66,7 +47,7 @@ enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const d
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     add_weights(accumulator, weights, n);
-    add_losses(accumulator, predictions, targets, weights, n);
+    accumulator->nonfinite_losses += exact_add_squares(&accumulator->losses, predictions, targets, weights, n);
     return MSE_OK;
 }
 

@@ -24,15 +24,15 @@ static uint64_t bits_of(double value)
 /* total becomes the sum in units of 2^-3222. */
 static void value_of(mpz_t total, const struct mse_sum *sum)
 {
-    mpz_import(total, sum->high - sum->low, -1, sizeof *sum->limb, 0, 0, sum->limb + sum->low);
-    mpz_mul_2exp(total, total, 64 * (mp_bitcnt_t)sum->low);
+    mpz_import(total, sum->high - sum->low, -1, sizeof *sum->digit, 0, 32, sum->digit + sum->low);
+    mpz_mul_2exp(total, total, 32 * (mp_bitcnt_t)sum->low);
 }
 
 static void set_value(struct mse_sum *sum, const mpz_t value)
 {
     size_t count;
     memset(sum, 0, sizeof *sum);
-    mpz_export(sum->limb, &count, -1, sizeof *sum->limb, 0, 0, value);
+    mpz_export(sum->digit, &count, -1, sizeof *sum->digit, 0, 32, value);
     sum->high = (uint32_t)count;
 }
 
@@ -43,6 +43,16 @@ static void assert_value(const struct mse_sum *sum, const mpz_t expected)
     value_of(total, sum);
     assert_int_equal(mpz_cmp(total, expected), 0);
     mpz_clear(total);
+}
+
+static void add_square_to(struct mse_sum *sum, double a, double b, double w)
+{
+    assert_true(exact_add_squares(sum, &a, &b, &w, 1) == 0);
+}
+
+static void add_weight_to(struct mse_sum *sum, double w)
+{
+    assert_true(exact_add_weights(sum, &w, 1) == 0);
 }
 
 /* total += w (a - b)^2 */
@@ -89,11 +99,9 @@ static void sums_lose_no_bit(void **state)
             double w = fabs(families_double(&random, -wide, wide));
             if (i % 5 == 0) b = -a;
             if (i % 7 == 0) w = DBL_TRUE_MIN;
-            exact_add_square(&sum, a, b, w);
+            add_square_to(&sum, a, b, w);
             add_square(expected, a, b, w);
-            exact_add_difference(&sum, fmax(a, b), fmin(a, b), w);
-            add_difference(expected, fmax(a, b), fmin(a, b), w);
-            exact_add(&sum, w);
+            add_weight_to(&sum, w);
             add_difference(expected, 0.5, 0, w);
             exact_add_integer(&sum, UINT64_MAX);
             add_difference(expected, 0x1p63, 0.5, 1);
@@ -110,11 +118,11 @@ static void the_extremes_fit(void **state)
     mpz_t expected;
     mpz_init(expected);
     exact_clear(&sum);
-    exact_add_square(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
+    add_square_to(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
     add_square(expected, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
     assert_int_equal(mpz_cmp_ui(expected, 1), 0);
     assert_value(&sum, expected);
-    exact_add_square(&sum, DBL_MAX, -DBL_MAX, DBL_MAX);
+    add_square_to(&sum, DBL_MAX, -DBL_MAX, DBL_MAX);
     add_square(expected, DBL_MAX, -DBL_MAX, DBL_MAX);
     assert_value(&sum, expected);
     for (int doubling = 0; doubling < 64; doubling++) {
@@ -122,7 +130,7 @@ static void the_extremes_fit(void **state)
         mpz_mul_2exp(expected, expected, 1);
         assert_value(&sum, expected);
     }
-    assert_true(sum.high <= MSE_SUM_LIMBS);
+    assert_true(sum.high <= MSE_SUM_DIGITS);
     mpz_clear(expected);
 }
 
@@ -132,18 +140,43 @@ static void a_carry_runs_through_every_digit(void **state)
     struct mse_sum sum, one, merged;
     mpz_t expected;
     mpz_init(expected);
-    mpz_setbit(expected, 64 * (MSE_SUM_LIMBS - 1));
-    mpz_sub_ui(expected, expected, 1); /* all ones, MSE_SUM_LIMBS - 1 digits */
+    mpz_setbit(expected, 32 * (MSE_SUM_DIGITS - 1));
+    mpz_sub_ui(expected, expected, 1); /* all ones, MSE_SUM_DIGITS - 1 digits */
     set_value(&sum, expected);
     merged = sum;
     exact_clear(&one);
-    exact_add_square(&one, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
-    exact_add_square(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
+    add_square_to(&one, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
+    add_square_to(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
     exact_merge(&merged, &one);
     mpz_add_ui(expected, expected, 1);
     assert_value(&sum, expected);
     assert_value(&merged, expected);
     mpz_clear(expected);
+}
+
+static void many_terms_at_once_are_no_different(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static double a[N], b[N], w[N];
+    struct families_random random = {7};
+    for (size_t f = 0; f < families_count; f++)
+        for (size_t k = 0; k < weight_families_count; k++) {
+            struct mse_sum sum;
+            mpz_t expected;
+            mpz_init(expected);
+            exact_clear(&sum);
+            const double *weights = weight_families[k].fill == NULL ? NULL : w;
+            families[f].fill(&random, a, b, N);
+            if (weights != NULL) weight_families[k].fill(&random, w, N);
+            assert_true(exact_add_squares(&sum, a, b, weights, N) == 0);
+            for (int i = 0; i < N; i++) add_square(expected, a[i], b[i], weights == NULL ? 1 : w[i]);
+            assert_value(&sum, expected);
+            if (weights != NULL) assert_true(exact_add_weights(&sum, weights, N) == 0);
+            for (int i = 0; i < N && weights != NULL; i++) add_difference(expected, 0.5, 0, w[i]);
+            assert_value(&sum, expected);
+            mpz_clear(expected);
+        }
 }
 
 static void merging_is_adding(void **state)
@@ -156,8 +189,8 @@ static void merging_is_adding(void **state)
         for (int k = 0; k < 3; k++) exact_clear(&part[k]);
         for (int i = 0; i < 30; i++) {
             double a = families_finite(&random), b = families_finite(&random), w = fabs(families_finite(&random));
-            exact_add_square(&whole, a, b, w);
-            exact_add_square(&part[families_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
+            add_square_to(&whole, a, b, w);
+            add_square_to(&part[families_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
         }
         exact_merge(&part[2], &part[0]);
         exact_merge(&part[2], &part[1]);
@@ -190,10 +223,10 @@ static void quotients_are_the_nearest(void **state)
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
         for (uint64_t i = 0; i <= families_below(&random, 4); i++)
-            exact_add_square(&numerator, families_double(&random, -wide, wide), families_double(&random, -wide, wide),
-                             fabs(families_double(&random, -wide, wide)));
+            add_square_to(&numerator, families_double(&random, -wide, wide), families_double(&random, -wide, wide),
+                          fabs(families_double(&random, -wide, wide)));
         for (uint64_t i = 0; i <= families_below(&random, 4); i++)
-            exact_add(&denominator, fabs(families_double(&random, -wide, wide)));
+            add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
         assert_quotient(&numerator, &denominator);
     }
 }
@@ -211,7 +244,7 @@ static void quotients_at_a_tie_go_to_even(void **state)
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 300 : 2;
         for (uint64_t i = families_below(&random, 4) + 1; i > 0; i--)
-            exact_add(&denominator, fabs(families_double(&random, -wide, wide)));
+            add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
         value_of(product, &denominator);
         uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1; /* a midpoint is 54 bits, the last one 1 */
         if (round % 3 == 0) odd = families_bits(&random) >> (10 + families_below(&random, 54)) | 1;
@@ -242,15 +275,13 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
     struct families_random random = {5};
     for (int round = 0; round < 4000; round++) {
         struct mse_sum numerator, denominator;
-        memset(&denominator, 0, sizeof denominator);
-        denominator.low = 40;
-        denominator.high = 43;
-        denominator.limb[42] = UINT64_C(1) << 63 | (round % 2 == 0 ? 0 : families_bits(&random) >> 60);
-        denominator.limb[41] = UINT64_MAX;
-        denominator.limb[40] = UINT64_MAX - families_below(&random, 3);
         mpz_t product, digit;
         mpz_inits(product, digit, NULL);
-        value_of(product, &denominator);
+        const uint64_t words[] = {UINT64_C(1) << 63 | (round % 2 == 0 ? 0 : families_bits(&random) >> 60), UINT64_MAX,
+                                  UINT64_MAX - families_below(&random, 3)};
+        mpz_import(product, 3, 1, sizeof *words, 0, 0, words);
+        mpz_mul_2exp(product, product, families_below(&random, 2000));
+        set_value(&denominator, product);
         uint64_t factor = (UINT64_MAX - (families_bits(&random) >> families_below(&random, 64))) & ~UINT64_C(0x3ff);
         if (round % 3 == 0) factor |= 0x400; /* a tie, where the quotient has 64 bits */
         mpz_import(digit, 1, -1, sizeof factor, 0, 0, &factor);
@@ -270,11 +301,11 @@ static void overflow_begins_at_the_last_tie(void **state)
     exact_clear(&one);
     exact_add_integer(&one, 1);
     exact_clear(&sum);
-    exact_add(&sum, DBL_MAX);
+    add_weight_to(&sum, DBL_MAX);
     assert_same(exact_quotient(&sum, &one), DBL_MAX);
-    exact_add(&sum, nextafter(0x1p970, 0));
+    add_weight_to(&sum, nextafter(0x1p970, 0));
     assert_same(exact_quotient(&sum, &one), DBL_MAX);
-    exact_add(&sum, 0x1p970 - nextafter(0x1p970, 0));
+    add_weight_to(&sum, 0x1p970 - nextafter(0x1p970, 0));
     assert_same(exact_quotient(&sum, &one), INFINITY);
 }
 
@@ -285,9 +316,9 @@ static void underflow_ends_at_the_first_tie(void **state)
     exact_clear(&one);
     exact_add_integer(&one, 1);
     exact_clear(&sum);
-    exact_add_square(&sum, 0x1p-538, 0, 2); /* half the smallest subnormal */
+    add_square_to(&sum, 0x1p-538, 0, 2); /* half the smallest subnormal */
     assert_same(exact_quotient(&sum, &one), 0.0);
-    exact_add_square(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
+    add_square_to(&sum, DBL_TRUE_MIN, 0, DBL_TRUE_MIN);
     assert_same(exact_quotient(&sum, &one), DBL_TRUE_MIN);
 }
 
@@ -300,8 +331,8 @@ static void nothing_is_zero(void **state)
     exact_clear(&sum);
     assert_true(exact_is_zero(&sum));
     assert_same(exact_quotient(&sum, &one), 0.0);
-    exact_add_difference(&sum, 3, 3, 1);
-    exact_add(&sum, 0);
+    add_square_to(&sum, 3, 3, 1);
+    add_weight_to(&sum, 0);
     assert_true(exact_is_zero(&sum));
     assert_same(exact_quotient(&sum, &one), 0.0);
     assert_false(exact_is_zero(&one));
@@ -313,6 +344,7 @@ int main(void)
         cmocka_unit_test(sums_lose_no_bit),
         cmocka_unit_test(the_extremes_fit),
         cmocka_unit_test(a_carry_runs_through_every_digit),
+        cmocka_unit_test(many_terms_at_once_are_no_different),
         cmocka_unit_test(merging_is_adding),
         cmocka_unit_test(quotients_are_the_nearest),
         cmocka_unit_test(quotients_at_a_tie_go_to_even),
