@@ -190,7 +190,7 @@ static uint64_t digit_at(const struct mse_sum *sum, int index)
 /* The 64 binary digits from the given place upward. */
 static uint64_t bits_at(const struct mse_sum *sum, int place)
 {
-    enum { BELOW = 4 }; /* digits below the unit that are asked for, at most */
+    enum { BELOW = 2 * MSE_SUM_DIGITS }; /* no place is so many digits below the unit */
     int index = (place + BELOW * DIGIT_BITS) / DIGIT_BITS - BELOW, shift = place - DIGIT_BITS * index;
     uint64_t low = digit_at(sum, index) | digit_at(sum, index + 1) << DIGIT_BITS;
     return (uint64_t)(((uint128)digit_at(sum, index + 2) << 64 | low) >> shift);
