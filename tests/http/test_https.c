@@ -270,6 +270,50 @@ static void answers_are_the_same_as_without_tls(void **state)
     }
 }
 
+/* Many requests in a record, a byte a record: records are no borders of anything. */
+static void requests_are_told_apart_however_records_cut_them(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {SIZE_MAX, 1, 100};
+    struct service service;
+    start_encrypted(&service);
+    for (size_t s = 0; s < COUNT(sizes); s++) {
+        struct tls_client client;
+        struct text requests = {0};
+        struct text answers = {0};
+        for (int i = 1; i <= 20; i++) {
+            char body[64];
+            int length = snprintf(body, sizeof body, "{\"predictions\":[%d],\"targets\":[0],\"gradients\":[]}", i);
+            text_printf(&requests, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", length, body);
+        }
+        assert_int_equal(tls_client_connect(&client, &service, "NORMAL"), 0);
+        for (size_t sent = 0; sent < requests.length;) {
+            size_t left = requests.length - sent;
+            ssize_t more = gnutls_record_send(client.session, requests.bytes + sent, left < sizes[s] ? left : sizes[s]);
+            assert_true(more > 0);
+            sent += (size_t)more;
+        }
+        text_append(&answers, "", 0);
+        while (!strstr(answers.bytes, "{\"loss\":400}")) {
+            char piece[4096];
+            ssize_t more = gnutls_record_recv(client.session, piece, sizeof piece);
+            assert_true(more > 0);
+            text_append(&answers, piece, (size_t)more);
+        }
+        const char *rest = answers.bytes;
+        for (int i = 1; i <= 20; i++) {
+            char answer[64];
+            snprintf(answer, sizeof answer, "\r\n\r\n{\"loss\":%d}", i * i);
+            rest = strstr(rest, answer);
+            assert_non_null(rest);
+        }
+        tls_client_close(&client);
+        text_free(&requests);
+        text_free(&answers);
+    }
+    service_close(&service);
+}
+
 /* What was sent encrypted must not be answered in the clear. */
 static void an_overdue_request_is_ended_without_a_word(void **state)
 {
@@ -471,6 +515,7 @@ int main(void)
         cmocka_unit_test(who_speaks_tls_to_a_server_without_is_refused),
         cmocka_unit_test(a_certificate_that_is_not_trusted_is_noticed),
         cmocka_unit_test(answers_are_the_same_as_without_tls),
+        cmocka_unit_test(requests_are_told_apart_however_records_cut_them),
         cmocka_unit_test(an_overdue_request_is_ended_without_a_word),
         cmocka_unit_test(a_new_certificate_is_for_new_connections_and_old_ones_go_on),
         cmocka_unit_test(a_certificate_of_no_use_leaves_the_old_one),
