@@ -182,7 +182,7 @@ static void a_draining_server_takes_no_new_work(void **state)
 static const char *challenge_to(const char *authorization)
 {
     struct answer answer;
-    struct exchange_head head = head_of("POST", "/mse");
+    struct head head = head_of("POST", "/mse");
     head.authorization = authorization;
     struct exchange *exchange = exchange_open(&service, &head);
     assert_false(exchange_is_urgent(exchange));
@@ -218,9 +218,9 @@ static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **s
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_string_equal(challenge_to(wrong[i]), "Bearer realm=\"mse-server\", error=\"invalid_token\"");
     }
-    struct exchange_head metrics = head_of("GET", "/metrics");
+    struct head metrics = head_of("GET", "/metrics");
     assert_int_equal(status_of(&metrics, "", false, "unauthorized"), 401);
-    struct exchange_head health = head_of("GET", "/healthz");
+    struct head health = head_of("GET", "/healthz");
     assert_int_equal(status_of(&health, "", false, "ok"), 200);
     tokens_close(service.tokens);
     service.tokens = NULL;
