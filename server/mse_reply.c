@@ -16,16 +16,28 @@ _Static_assert(ELEMENT_MAX <= ANSWER_ROOM_MIN, "every piece of a body has room f
 
 #define HEAD_MAX 64 /* {"loss": and a number */
 
+/* The two gradients differ in their signs only, so a number is converted once: its digits and its scale are kept in the
+ * memory of its value, and of a target that is not needed any more, for the second gradient. */
+struct scale {
+    int exponent;
+    int negative;
+};
+_Static_assert(sizeof(struct scale) == sizeof(double), "a scale takes the place of a target");
+_Static_assert(sizeof(unsigned long long) == sizeof(double), "digits take the place of a value");
+
+enum conversion { VALUE, NEGATED_VALUE, VALUE_KEPT, NEGATED_KEPT };
+
 /* A piece of the reply: text, and the tensor that follows it, if any. */
 struct part {
     const char *text;
     const struct tensor *tensor;
-    bool negated;
+    enum conversion conversion;
 };
 
 struct mse_reply {
     struct tensor gradient; /* with respect to the predictions; empty where none was asked for */
     struct tensor losses;   /* of each element, where the reduction is "none" */
+    struct tensor scales;   /* of the gradient's digits, once they are kept; empty where they are not */
     char head[HEAD_MAX];
     struct part parts[4];
     size_t part_count;
@@ -54,6 +66,33 @@ static char *repeat(char *out, char c, size_t count)
     return out + count;
 }
 
+/* Writes the number at an index of a part's tensor; returns its length. */
+static size_t write_number(const struct mse_reply *reply, const struct part *part, size_t index, char *out)
+{
+    double *value = &part->tensor->values[index];
+    struct decimal decimal;
+    struct scale scale;
+    switch (part->conversion) {
+    case VALUE:
+        return decimal_print(*value, out);
+    case NEGATED_VALUE:
+        return decimal_print(-*value, out);
+    case VALUE_KEPT:
+        decimal = decimal_shortest(*value);
+        scale = (struct scale){decimal.exponent, decimal.negative};
+        memcpy(value, &decimal.digits, sizeof *value);
+        memcpy(&reply->scales.values[index], &scale, sizeof scale);
+        return decimal_write(decimal, out);
+    case NEGATED_KEPT:
+        memcpy(&decimal.digits, value, sizeof *value);
+        memcpy(&scale, &reply->scales.values[index], sizeof scale);
+        decimal.exponent = scale.exponent;
+        decimal.negative = !scale.negative;
+        return decimal_write(decimal, out);
+    }
+    return 0;
+}
+
 /* Writes elements from reply->index on while there is room; returns the bytes written. */
 static size_t write_elements(struct mse_reply *reply, const struct part *part, char *out, size_t room)
 {
@@ -74,8 +113,7 @@ static size_t write_elements(struct mse_reply *reply, const struct part *part, c
         } else {
             *p++ = ',';
         }
-        double value = tensor->values[index];
-        p += decimal_print(part->negated ? -value : value, p);
+        p += write_number(reply, part, index, p);
         if (++column == row) column = 0;
         if (++index == tensor->length) p = repeat(p, ']', tensor->rank);
     }
@@ -113,16 +151,17 @@ static void lay_out(struct mse_reply *reply, const struct mse_request *request, 
     size_t length = (size_t)(stpcpy(reply->head, "{\"loss\":") - reply->head);
     const char *name = ",\"gradients\":{\"targets\":";
     bool has_gradient = request->wants_predictions || request->wants_targets;
+    bool keeps = reply->scales.length > 0;
 
     if (request->reduction != MSE_REQUEST_NONE) length += decimal_print(loss, reply->head + length);
     reply->head[length] = '\0';
-    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, false};
+    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, VALUE};
     if (request->wants_predictions) {
-        *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient, false};
+        *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient, keeps ? VALUE_KEPT : VALUE};
         name = ",\"targets\":";
     }
-    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, true};
-    *part++ = (struct part){has_gradient ? "}}" : "}", NULL, false};
+    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, keeps ? NEGATED_KEPT : NEGATED_VALUE};
+    *part++ = (struct part){has_gradient ? "}}" : "}", NULL, VALUE};
 
     reply->part_count = (size_t)(part - reply->parts);
     reply->part = 0;
@@ -147,6 +186,7 @@ static void release(void *source)
     struct mse_reply *reply = source;
     tensor_free(&reply->gradient);
     tensor_free(&reply->losses);
+    tensor_free(&reply->scales);
     free(reply);
 }
 
@@ -164,7 +204,12 @@ bool mse_reply_answer(struct mse_job *job, struct answer *answer)
     size_t elements = request->predictions.length;
     tensor_init(&reply->gradient, NULL);
     tensor_init(&reply->losses, NULL);
-    if (request->reduction == MSE_REQUEST_NONE) move_tensor(&reply->losses, &request->targets);
+    tensor_init(&reply->scales, NULL);
+    if (request->reduction == MSE_REQUEST_NONE) {
+        move_tensor(&reply->losses, &request->targets);
+    } else if (request->wants_predictions && request->wants_targets) {
+        move_tensor(&reply->scales, &request->targets);
+    }
     if (request->wants_predictions || request->wants_targets) move_tensor(&reply->gradient, &request->predictions);
     mse_request_free(request);
     lay_out(reply, request, job->loss);
