@@ -150,22 +150,6 @@ static void a_request_past_the_memory_limit_is_refused_and_its_memory_given_back
     service_close(&service);
 }
 
-/* A million elements need 16 MB for themselves and little beside; the gradients take the predictions' place. */
-static void twenty_bytes_an_element_are_enough(void **state)
-{
-    (void)state;
-    struct service service;
-    struct client client;
-    struct text body = {0};
-    service_start(&service, (const char *const[]){"--max-memory", "20000000", NULL});
-    client_init(&client, &service);
-    print_elements(&body, 1000000);
-    client_expect(&client, body.bytes, "{\"loss\":1}");
-    text_free(&body);
-    client_free(&client);
-    service_close(&service);
-}
-
 /* Sends all of a request but its last byte. */
 static void hold(struct wire *wire, const struct service *service, const struct text *body)
 {
@@ -244,7 +228,6 @@ int main(void)
         cmocka_unit_test(a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds),
         cmocka_unit_test(sizes_are_powers_of_1024),
         cmocka_unit_test(a_request_past_the_memory_limit_is_refused_and_its_memory_given_back),
-        cmocka_unit_test(twenty_bytes_an_element_are_enough),
         cmocka_unit_test(memory_is_shared_by_the_requests_under_way),
         cmocka_unit_test(who_dies_gives_memory_back),
     };

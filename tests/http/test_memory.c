@@ -80,6 +80,29 @@ static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
     assert_in_range(bytes_per_element(true, false), 23, 28);
 }
 
+/* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions' place. Holds in any
+ * build. */
+static void a_budget_of_20_bytes_an_element_is_enough(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "20000000", NULL});
+    client_init(&client, &service);
+    text_printf(&body, "{");
+    print_member(&body, "predictions", "1", ",1");
+    text_printf(&body, ",");
+    print_member(&body, "targets", "0", ",0");
+    text_printf(&body, ",\"gradients\":[\"predictions\"]}");
+    struct reply reply = client_post(&client, body.bytes);
+    assert_int_equal(reply.status, 200);
+    reply_free(&reply);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
 static void memory_goes_back_to_the_system(void **state)
 {
     (void)state;
@@ -124,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_takes_at_most_20_bytes_an_element),
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
+        cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
     };
