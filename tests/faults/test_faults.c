@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +99,34 @@ static void the_server_outlives_memory_that_fails(void **state)
     }
 }
 
+/* Bodies that need more than there is are refused; smaller ones are answered before, between and after them. */
+static void the_server_outlives_an_address_space_that_is_spent(void **state)
+{
+    struct service service;
+    struct rlimit all;
+    struct rlimit little;
+    struct text bodies[2] = {{0}, {0}};
+    struct text answer = {0};
+    (void)state;
+    print_body(&bodies[0], 3);
+    print_body(&bodies[1], 8000000);
+    assert_int_equal(getrlimit(RLIMIT_AS, &all), 0);
+    little = (struct rlimit){.rlim_cur = 160 << 20, .rlim_max = all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &little), 0);
+    service_start(&service, (const char *const[]){"--threads", "1", NULL});
+    assert_int_equal(setrlimit(RLIMIT_AS, &all), 0);
+    for (int i = 0; i < 5; i++) {
+        unsigned status = 0;
+        post(&service, &bodies[i % 2], &answer);
+        sscanf(answer.bytes, "HTTP/1.1 %u ", &status);
+        assert_int_equal(status, i % 2 == 0 ? 200 : 503);
+    }
+    service_close(&service);
+    text_free(&bodies[0]);
+    text_free(&bodies[1]);
+    text_free(&answer);
+}
+
 static void the_server_outlives_descriptors_that_run_out(void **state)
 {
     (void)state;
@@ -117,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_outlives_memory_that_fails),
+        cmocka_unit_test(the_server_outlives_an_address_space_that_is_spent),
         cmocka_unit_test(the_server_outlives_descriptors_that_run_out),
         cmocka_unit_test(the_server_outlives_sockets_that_fail),
     };
