@@ -11,6 +11,10 @@
 #include <float.h>
 #include <string.h>
 
+/* What the compiler lays the code out for, so that few jumps are taken. */
+#define usual(condition)   __builtin_expect((condition) != 0, 1)
+#define unusual(condition) __builtin_expect((condition) != 0, 0)
+
 #define INFINITY_BITS ((uint64_t)0x7ff << 52)
 
 /* ---- digits -> double */
@@ -59,17 +63,24 @@ static int nearest(uint64_t n, int q, uint64_t *bits)
     return 1;
 }
 
-/* nearest() in its usual case: a normal result, and a product far from the middle between two doubles. */
-static inline int nearest_usual(uint64_t n, int q, uint64_t *bits)
+#define UNDECIDED UINT64_MAX /* the bits of no finite double */
+
+static uint64_t nearest_or_undecided(uint64_t n, int q)
+{
+    uint64_t bits;
+    return nearest(n, q, &bits) ? bits : UNDECIDED;
+}
+
+/* The same in the usual case: a normal result, and a product far from the middle between two doubles. */
+static inline uint64_t nearest_usual(uint64_t n, int q)
 {
     int shift = __builtin_clzll(n);
     uint64_t high = (uint64_t)((decimal_uint128)(n << shift) * decimal_power_of(q).high >> 64);
     int lead = (int)(high >> 63) ^ 1;
     int biased = decimal_log2(q) + 64 - shift - lead + 1023;
-    high <<= lead; /* now less than 4 too small */
-    if (((high + 3) & 0x7ff) - 0x400 < 4) return nearest(n, q, bits);
-    *bits = ((uint64_t)(biased - 1) << 52) + (((high >> 10) + 1) >> 1);
-    return 1;
+    uint64_t leading = high << lead; /* less than 4 too small */
+    if (unusual(((leading + 3) & 0x7ff) - 0x400 < 4)) return nearest_or_undecided(n, q);
+    return ((uint64_t)(biased - 1) << 52) + (((leading >> 10) + 1) >> 1);
 }
 
 /* Divided by one of these, an integer of less than 2^53 is rounded once. */
@@ -171,80 +182,85 @@ missing:
 #define WINDOW        64 /* bytes from a number's first that read_window may read, */
 #define WINDOW_BEFORE 24 /* and before it, where there is a comma */
 
+/* What a window holds: the byte after the number, NULL where read_plain has to look, and the double's bits. */
+struct reading {
+    const char *end;
+    uint64_t bits;
+};
+
 /* read_window() from the byte after the e of n e... on. */
-static inline const char *read_window_exponent(const char *p, uint64_t n, int q, unsigned negative, uint64_t *bits)
+static struct reading read_window_exponent(const char *p, uint64_t n, int q, unsigned negative)
 {
+    const struct reading declined = {NULL, 0};
     int below = *p == '-', exponent = 0, count = 0;
     p += below || *p == '+';
     for (unsigned digit; count < 5 && (digit = (unsigned)*p - '0') < 10; p++, count++)
         exponent = exponent * 10 + (int)digit;
-    if (count == 0 || count == 5) return NULL;
+    if (count == 0 || count == 5) return declined;
     q += below ? -exponent : exponent;
-    *bits = 0;
+    uint64_t bits = 0;
     if (n != 0) {
         /* n is less than 10^20: from 10^-307 to 10^308 the result is normal */
-        if (q < DECIMAL_POWER_FIRST || q > 308) return NULL;
-        int decided = q >= -307 && q <= 288 ? nearest_usual(n, q, bits) : nearest(n, q, bits);
-        if (!decided || *bits >= INFINITY_BITS) return NULL;
+        if (q < DECIMAL_POWER_FIRST || q > 308) return declined;
+        bits = q >= -307 && q <= 288 ? nearest_usual(n, q) : nearest_or_undecided(n, q);
+        if (bits >= INFINITY_BITS) return declined;
     }
-    *bits |= (uint64_t)negative << 63;
-    return p;
+    return (struct reading){p, bits | (uint64_t)negative << 63};
 }
 
-/* Reads the number at text, of whose first bytes other says which are no digits; *bits are those of its double. comma
- * is where it is expected to end, or NULL. Returns the byte after it, or NULL where read_plain has to look. Inlined:
- * half of it falls away where comma is NULL. */
-__attribute__((always_inline)) static inline const char *read_window(const char *text, uint64_t other,
-                                                                     const char *comma, uint64_t *bits)
+/* Reads the number at text, of whose first bytes other says which are no digits. comma is where it is expected to end,
+ * or NULL. Inlined: half of it falls away where comma is NULL. */
+__attribute__((always_inline)) static inline struct reading read_window(const char *text, uint64_t other,
+                                                                        const char *comma)
 {
+    const struct reading declined = {NULL, 0};
     unsigned negative = *text == '-', fraction = 0;
     const char *p = text + negative;
     other >>= negative;
     unsigned whole = (unsigned)__builtin_ctzll(other);
-    uint64_t n;
-    if (whole == 1) {
+    uint64_t n, bits;
+    if (usual(whole == 1)) {
         n = (uint64_t)*p & 15;
     } else {
-        if (whole - 1 >= 19 || *p == '0') return NULL;
+        if (unusual(whole - 1 >= 19 || *p == '0')) return declined;
         n = window_digits(p, whole);
     }
     p += whole;
-    if (*p == '.') {
+    if (usual(*p == '.')) {
         other &= other - 1;
         fraction = (unsigned)__builtin_ctzll(other) - whole - 1;
         p += 1 + fraction;
-        if (fraction - 1 >= (comma ? 20 : 19)) return NULL;
-        if (whole + fraction > 19 && n != 0) return NULL;
+        if (unusual(fraction - 1 >= (comma ? 20 : 19))) return declined;
+        if (unusual(whole + fraction > 19 && n != 0)) return declined;
         n *= window_tens[fraction];
         if (!comma) {
             n += window_digits(p - fraction, fraction);
-        } else if (fraction <= 8) {
+        } else if (unusual(fraction <= 8)) {
             n += window_last_eight(p, fraction);
         } else {
             uint64_t above = window_above_sixteen(p, fraction);
-            if (above > 999) return NULL;
+            if (above > 999) return declined;
             n += above * 10000000000000000 + window_last_sixteen(p, fraction);
         }
     }
-    if (p != comma && (*p | 0x20) == 'e') return read_window_exponent(p + 1, n, -(int)fraction, negative, bits);
-    if (n >> 50 == 0) {
+    if (unusual(p != comma && (*p | 0x20) == 'e')) return read_window_exponent(p + 1, n, -(int)fraction, negative);
+    if (unusual(n >> 50 == 0)) {
         double value = (double)(int64_t)n / exact_tens[fraction];
-        memcpy(bits, &value, sizeof value);
-    } else if (!nearest_usual(n, -(int)fraction, bits)) {
-        return NULL;
+        memcpy(&bits, &value, sizeof value);
+    } else {
+        bits = nearest_usual(n, -(int)fraction);
+        if (bits == UNDECIDED) return declined;
     }
-    *bits |= (uint64_t)negative << 63;
-    return p;
+    return (struct reading){p, bits | (uint64_t)negative << 63};
 }
 
 enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value)
 {
     if (limit - text >= WINDOW) {
-        uint64_t bits;
-        const char *after = read_window(text, window_look(text).other, NULL, &bits);
-        if (after) {
-            memcpy(value, &bits, sizeof bits);
-            *end = after;
+        struct reading reading = read_window(text, window_look(text).other, NULL);
+        if (reading.end) {
+            memcpy(value, &reading.bits, sizeof reading.bits);
+            *end = reading.end;
             return DECIMAL_DONE;
         }
     }
@@ -279,15 +295,17 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
         double value;
         const char *begin = p; /* of the number, or of one space before it, which the window has room for */
         if (limit - p > 1 && (unsigned char)p[1] <= ' ') begin = skip_white(p, limit);
-        if ((size_t)(begin - text) - WINDOW_BEFORE < windows) {
-            /* the comma is found first, so that the processor begins with the next element before this one is done */
+        if (usual((size_t)(begin - text) - WINDOW_BEFORE < windows)) {
+            /* The comma is found first, so that the processor begins with the next element before this one is done. The
+             * empty instruction keeps compilers from computing next of reading.end, known to be the same, but later. */
             struct window_masks masks = window_look(begin);
             const char *comma = begin + (unsigned)__builtin_ctzll(masks.comma | (uint64_t)1 << 32);
             unsigned space = *begin == ' ';
-            uint64_t bits;
             next = comma + 1;
-            if (read_window(begin + space, masks.other >> space, comma, &bits) == comma && *comma == ',') {
-                memcpy(&values[count++], &bits, sizeof bits);
+            __asm__("" : "+r"(next));
+            struct reading reading = read_window(begin + space, masks.other >> space, comma);
+            if (usual(reading.end == comma && *comma == ',')) {
+                memcpy(&values[count++], &reading.bits, sizeof reading.bits);
                 continue;
             }
         }
