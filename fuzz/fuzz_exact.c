@@ -247,24 +247,26 @@ static void try_in_parts(const struct problem *p, size_t split)
 /* The sums themselves, where all elements are finite. */
 static void try_sums(const struct problem *p)
 {
-    struct mse_sum losses, divisor, difference;
+    struct mse_sum losses, weights;
+    struct exact_divisor divisor;
     if (!has_result(p->loss_status)) return;
     for (size_t i = 0; i < p->n; i++) {
         if (!is_finite(p, i)) return;
     }
     exact_clear(&losses);
-    exact_clear(&divisor);
-    for (size_t i = 0; i < p->n; i++) {
-        exact_add_square(&losses, p->predictions[i], p->targets[i], weight_at(p, i));
-        if (p->reduction == MSE_MEAN) exact_add(&divisor, weight_at(p, i));
+    exact_clear(&weights);
+    must(exact_add_squares(&losses, p->predictions, p->targets, p->weights, p->n) == 0);
+    if (p->reduction == MSE_MEAN && p->weights != NULL) {
+        must(exact_add_weights(&weights, p->weights, p->n) == 0);
+    } else {
+        exact_add_integer(&weights, p->reduction == MSE_MEAN ? p->n : 1);
     }
-    if (p->reduction == MSE_SUM) exact_add_integer(&divisor, 1);
-    must(same(exact_quotient(&losses, &divisor), p->loss));
+    must(same(exact_quotient(&losses, &weights), p->loss));
+    exact_divide_by(&divisor, &weights);
     for (size_t i = 0; i < p->n && i < 8; i++) {
-        double s = p->predictions[i], y = p->targets[i];
-        exact_clear(&difference);
-        exact_add_difference(&difference, fmax(s, y), fmin(s, y), weight_at(p, i));
-        must(same(exact_quotient(&difference, &divisor), fabs(p->gradient[i])));
+        double s = p->predictions[i], y = p->targets[i], w = weight_at(p, i);
+        must(same(exact_gradient(s, y, w, &divisor), p->gradient[i]));
+        must(same(exact_loss(s, y, w), p->losses[i]));
     }
 }
 
