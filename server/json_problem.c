@@ -23,10 +23,9 @@ static void set_ragged(struct problem *problem, const struct json_reader_error *
                     error->pointer[0] != '\0' ? error->pointer : "the array");
         return;
     }
-    problem_set(
-        problem, PROBLEM_NOT_RECTANGULAR, error->pointer,
-        "Give every array at the depth of %s the same length: this one has %zu elements where the first has %zu.",
-        error->pointer[0] != '\0' ? error->pointer : "the array", error->found_length, error->expected_length);
+    problem_set(problem, PROBLEM_NOT_RECTANGULAR, error->pointer,
+                "Give every array at the depth of %s the same length: this one has %zu where the first has %zu.",
+                error->pointer[0] != '\0' ? error->pointer : "the array", error->found_length, error->expected_length);
 }
 
 void json_problem_set(struct problem *problem, const struct json_reader_error *error)

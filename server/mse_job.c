@@ -2,6 +2,7 @@
  * waiting. Knows nothing of text. */
 #include "mse_job.h"
 
+#include <decimal.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,13 +22,14 @@ void mse_job_init(struct mse_job *job, struct mse_request *request)
 
 /* ---- what can be wrong with results */
 
-/* The member's first element for which is_bad holds, as a JSON Pointer. There is one. */
-static void point_at(char *pointer, size_t size, const char *member, const struct tensor *tensor,
-                     bool (*is_bad)(double value))
+/* The index of the first element for which is_bad holds; its JSON Pointer goes to pointer. There is one. */
+static size_t point_at(char *pointer, size_t size, const char *member, const struct tensor *tensor,
+                       bool (*is_bad)(double value))
 {
     size_t i = 0;
     while (i + 1 < tensor->length && !is_bad(tensor->values[i])) i++;
     mse_request_pointer(pointer, size, member, tensor, i);
+    return i;
 }
 
 static bool is_negative(double value)
@@ -52,15 +54,19 @@ static enum mse_job_status refuse_overflow(const struct tensor *results, const c
 
 static enum mse_job_status refuse(const struct mse_job *job, enum mse_status status, struct problem *problem)
 {
+    const struct tensor *weights = &job->request.weights;
     char pointer[PROBLEM_POINTER_MAX];
+    char number[DECIMAL_PRINT_MAX];
+    size_t i;
     switch (status) {
     case MSE_ZERO_WEIGHTS:
         problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/weights",
                     "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
         return MSE_JOB_BAD;
     case MSE_NEGATIVE_WEIGHT:
-        point_at(pointer, sizeof pointer, "weights", &job->request.weights, is_negative);
-        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s 0 or more: it is negative.", pointer);
+        i = point_at(pointer, sizeof pointer, "weights", weights, is_negative);
+        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s 0 or more: it is %.*s.", pointer,
+                    (int)decimal_print(weights->values[i], number), number);
         return MSE_JOB_BAD;
     case MSE_OK:
     case MSE_OVERFLOW:

@@ -127,6 +127,24 @@ static bool read_gradients(struct mse_request *request, const cJSON *member, str
     return true;
 }
 
+/* The JSON Pointer of a member of the request by its name; empty where there is no room for it. */
+static const char *member_pointer(char pointer[static PROBLEM_POINTER_MAX], const char *name)
+{
+    char *out = pointer;
+    *out++ = '/';
+    for (; *name != '\0'; name++) {
+        if (out - pointer + 3 > PROBLEM_POINTER_MAX) return "";
+        if (*name == '~' || *name == '/') {
+            *out++ = '~';
+            *out++ = *name == '~' ? '0' : '1';
+        } else {
+            *out++ = *name;
+        }
+    }
+    *out = '\0';
+    return pointer;
+}
+
 static bool read_member(struct mse_request *request, struct json_reader *document, const cJSON *member,
                         struct problem *problem)
 {
@@ -136,7 +154,8 @@ static bool read_member(struct mse_request *request, struct json_reader *documen
     if (strcmp(name, "weights") == 0) return read_tensor(&request->weights, document, member, problem);
     if (strcmp(name, "reduction") == 0) return read_reduction(request, member, problem);
     if (strcmp(name, "gradients") == 0) return read_gradients(request, member, problem);
-    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, "",
+    char pointer[PROBLEM_POINTER_MAX];
+    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, member_pointer(pointer, name),
                 "Leave out the member \"%." QUOTE_MAX "s\": a request has " MEMBERS " only.", name);
     return false;
 }

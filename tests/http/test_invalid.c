@@ -88,20 +88,20 @@ static void no_member_is_ignored(void **state)
     (void)state;
 #define WHOLE "\"predictions\":[1],\"targets\":[0]"
     static const struct row rows[] = {
-        {"{" WHOLE ",\"weight\":[1]}", NULL, "weight"},
-        {"{" WHOLE ",\"Weights\":[1]}", NULL, "Weights"},
-        {"{" WHOLE ",\"Reduction\":\"sum\"}", NULL, "Reduction"},
-        {"{\"PREDICTIONS\":[1]," WHOLE "}", NULL, "PREDICTIONS"},
-        {"{" WHOLE ",\"\":1}", NULL, NULL},
-        {"{" WHOLE ",\" weights\":[1]}", NULL, NULL},
-        {"{" WHOLE ",\"a/b~c\":null}", NULL, "a/b~c"},
-        {"{" WHOLE ",\"\xE2\x82\xAC\":{\"x\":[]}}", NULL, "\xE2\x82\xAC"},
-        {"{" WHOLE ",\"\\u20ac\":true}", NULL, NULL},
-        {"{" WHOLE ",\"a\\\"b\":0.5}", NULL, NULL},
-        {"{" WHOLE ",\"a\\tb\":0.5}", NULL, NULL},
-        {"{" WHOLE ",\"x\":[1,2,3]}", NULL, NULL},
-        {"{" WHOLE ",\"x\":[[1,2],[3,4]]}", NULL, NULL},
-        {"{" WHOLE ",\"x\":{\"predictions\":[1]}}", NULL, NULL},
+        {"{" WHOLE ",\"weight\":[1]}", "/weight", "weight"},
+        {"{" WHOLE ",\"Weights\":[1]}", "/Weights", "Weights"},
+        {"{" WHOLE ",\"Reduction\":\"sum\"}", "/Reduction", "Reduction"},
+        {"{\"PREDICTIONS\":[1]," WHOLE "}", "/PREDICTIONS", "PREDICTIONS"},
+        {"{" WHOLE ",\"\":1}", "/", NULL},
+        {"{" WHOLE ",\" weights\":[1]}", "/ weights", NULL},
+        {"{" WHOLE ",\"a/b~c\":null}", "/a~1b~0c", "a/b~c"},
+        {"{" WHOLE ",\"\xE2\x82\xAC\":{\"x\":[]}}", "/\xE2\x82\xAC", "\xE2\x82\xAC"},
+        {"{" WHOLE ",\"\\u20ac\":true}", "/\xE2\x82\xAC", NULL},
+        {"{" WHOLE ",\"a\\\"b\":0.5}", "/a\"b", NULL},
+        {"{" WHOLE ",\"a\\tb\":0.5}", "/a\tb", NULL},
+        {"{" WHOLE ",\"x\":[1,2,3]}", "/x", NULL},
+        {"{" WHOLE ",\"x\":[[1,2],[3,4]]}", "/x", NULL},
+        {"{" WHOLE ",\"x\":{\"predictions\":[1]}}", "/x", NULL},
     };
     expect_all(rows, COUNT(rows), "unknown-member");
 }
@@ -288,11 +288,12 @@ static void weights_are_not_negative(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "negative"},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "negative"},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}", "/weights/1", NULL},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "it is -1."},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "it is -0.1."},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}", "/weights/1",
+         "it is -5e-324."},
         {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],\"reduction\":\"none\"}",
-         "/weights/1/0", "negative"},
+         "/weights/1/0", "it is -3."},
         {"{" WHOLE ",\"weights\":[-1e308]}", "/weights/0", NULL},
     };
     expect_all(rows, COUNT(rows), "negative-weight");
