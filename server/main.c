@@ -151,8 +151,8 @@ static bool start(struct server *server, const struct options *options)
     }
     server->listener = listener_open((const struct sockaddr *)&options->address, options->address_length);
     if (server->listener < 0) {
-        log_line("cannot listen on %s: %s", address_text((const struct sockaddr *)&options->address, name),
-                 strerror(errno));
+        log_line("cannot listen on %s, the address of --listen: %s",
+                 address_text((const struct sockaddr *)&options->address, name), strerror(errno));
         return false;
     }
     server->http = http_start(&server->service, options->threads);

@@ -1,36 +1,14 @@
 /* test_exact.c - every number of an answer is exact to the last bit, and every number of a request is read exactly. For
  * any running server. */
-#include "client.h"
-#include "cmocka_all.h"
 #include "oracle.h"
 #include "random.h"
+#include "suite.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* Kinds of elements, each a way for careless arithmetic to go wrong. */
 enum kind { UNIT, INTEGER, WIDE, SUBNORMAL, HUGE, TINY, CANCELLING, TIE, ANY_BITS, MIXED, KINDS };
@@ -191,7 +169,7 @@ static void every_number_is_the_exact_value_rounded_once_and_written_shortest(vo
         random_sample(&sample, (enum kind)(round % KINDS));
         print_request(&body, &sample);
         print_answer(&answer, &sample);
-        struct reply reply = client_post(&client, body.bytes);
+        struct reply reply = client_post(&suite_client, body.bytes);
         if (answer.length > 0) {
             if (strcmp(reply.body.bytes, answer.bytes) != 0) print_message("%s\n", body.bytes);
             reply_is(&reply, answer.bytes);
@@ -246,7 +224,7 @@ static void known_traps_of_floating_point_are_avoided(void **state)
         {"{\"predictions\":[0.5],\"targets\":[0],\"weights\":[1.79e308],\"reduction\":\"sum\",\"gradients\":[]}",
          "{\"loss\":4.475e+307}"},
     };
-    for (size_t i = 0; i < COUNT(rows); i++) client_expect(&client, rows[i].body, rows[i].answer);
+    for (size_t i = 0; i < COUNT(rows); i++) client_expect(&suite_client, rows[i].body, rows[i].answer);
 }
 
 static void each_number_is_read_as_the_nearest_double_however_it_is_written(void **state)
@@ -311,7 +289,7 @@ static void each_number_is_read_as_the_nearest_double_however_it_is_written(void
                         rows[i].number, rows[i].value);
             text_printf(&answer, "{\"loss\":0,\"gradients\":{\"predictions\":[0]}}");
         }
-        client_expect(&client, body.bytes, answer.bytes);
+        client_expect(&suite_client, body.bytes, answer.bytes);
         text_free(&body);
         text_free(&answer);
     }
@@ -330,7 +308,7 @@ static void a_number_may_have_4096_bytes(void **state)
     text_printf(&body, "e");
     text_repeat(&body, "0", 4093);
     text_printf(&body, "],\"reduction\":\"none\",\"gradients\":[]}");
-    client_expect(&client, body.bytes, "{\"loss\":[0]}");
+    client_expect(&suite_client, body.bytes, "{\"loss\":[0]}");
     text_free(&body);
 }
 
@@ -342,5 +320,5 @@ int main(void)
         cmocka_unit_test(each_number_is_read_as_the_nearest_double_however_it_is_written),
         cmocka_unit_test(a_number_may_have_4096_bytes),
     };
-    return cmocka_run_group_tests_name("test_exact", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_exact", tests, suite_open, suite_close);
 }

@@ -1,7 +1,6 @@
 /* test_framing.c - requests that could be read in two ways, or that bend HTTP's grammar, byte by byte: each is handled
  * by the book or refused, and what is refused cannot begin another request. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 #include "wire.h"
 
 #include <stdio.h>
@@ -19,11 +18,9 @@ struct row {
     const char *request;
 };
 
-static struct service service;
-
 static void connect_and_send(struct wire *wire, const char *request)
 {
-    wire_connect(wire, &service);
+    wire_connect(wire, &suite_service);
     wire_send(wire, request, strlen(request));
 }
 
@@ -76,7 +73,7 @@ static void what_the_book_allows_is_served(void **state)
         {"an empty Host", "POST /mse HTTP/1.1\r\nHost:\r\n" SIZED},
     };
     (void)state;
-    expect_served(rows, sizeof rows / sizeof rows[0]);
+    expect_served(rows, COUNT(rows));
 }
 
 static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state)
@@ -116,7 +113,7 @@ static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state)
         {"a TLS greeting", "\x16\x03\x01\x02\x01\x01\r\n\r\n"},
     };
     (void)state;
-    expect_closed(rows, sizeof rows / sizeof rows[0]);
+    expect_closed(rows, COUNT(rows));
 }
 
 /* However long an extension or a trailer is, what it costs is bounded by the connection's pool. */
@@ -131,7 +128,7 @@ static void huge_chunk_extensions_and_trailers_are_refused(void **state)
                 padding.bytes);
     for (int i = 0; i < 2; i++) {
         struct wire wire;
-        wire_connect(&wire, &service);
+        wire_connect(&wire, &suite_service);
         wire_try_send(&wire, requests[i].bytes, requests[i].length);
         wire_finish(&wire);
         if (wire.received.length > 0) assert_null(strstr(wire.received.bytes, "\"loss\""));
@@ -147,7 +144,7 @@ static void every_answer_forbids_sniffing_and_storing(void **state)
                                            "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
                                            "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"};
     (void)state;
-    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+    for (size_t i = 0; i < COUNT(requests); i++) {
         struct wire wire;
         connect_and_send(&wire, requests[i]);
         struct reply reply = wire_reply(&wire, false);
@@ -158,20 +155,6 @@ static void every_answer_forbids_sniffing_and_storing(void **state)
     }
 }
 
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    service_close(&service);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,5 +163,5 @@ int main(void)
         cmocka_unit_test(huge_chunk_extensions_and_trailers_are_refused),
         cmocka_unit_test(every_answer_forbids_sniffing_and_storing),
     };
-    return cmocka_run_group_tests(tests, open_service, close_service);
+    return cmocka_run_group_tests(tests, suite_open, suite_close);
 }

@@ -1,31 +1,9 @@
 /* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault, and costs one
  * request. For any running server. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 struct row {
     const char *body;
@@ -37,7 +15,7 @@ struct row {
 static void expect_all(const struct row *rows, size_t count, const char *slug)
 {
     for (size_t i = 0; i < count; i++) {
-        struct reply reply = client_post(&client, rows[i].body);
+        struct reply reply = client_post(&suite_client, rows[i].body);
         if (reply.status != 422) print_message("%s\n", rows[i].body);
         reply_is_problem(&reply, 422, slug, rows[i].pointer, -1);
         cJSON *problem = cJSON_Parse(reply.body.bytes);
@@ -45,9 +23,9 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         if (rows[i].says && !strstr(detail, rows[i].says)) fail_msg("%s is not in: %s", rows[i].says, detail);
         cJSON_Delete(problem);
         reply_free(&reply);
-        client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
     }
-    assert_int_equal(client.connections, 1);
+    assert_int_equal(suite_client.connections, 1);
 }
 
 static void a_request_is_an_object(void **state)
@@ -118,7 +96,7 @@ static void a_name_that_goes_on_after_a_nul_is_unknown(void **state)
         "{" WHOLE ",\"\\u0000\":[0]}",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct reply reply = client_post(&client, bodies[i]);
+        struct reply reply = client_post(&suite_client, bodies[i]);
         cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
         reply_free(&reply);
     }
@@ -154,7 +132,7 @@ static void every_member_has_its_type(void **state)
     };
     expect_all(rows, COUNT(rows), "wrong-type");
     /* a list of numbers: the list or its first element may be named */
-    struct reply reply = client_post(&client, "{" WHOLE ",\"gradients\":[0,1]}");
+    struct reply reply = client_post(&suite_client, "{" WHOLE ",\"gradients\":[0,1]}");
     cJSON_Delete(reply_problem(&reply, 422, "wrong-type"));
     reply_free(&reply);
 }
@@ -327,7 +305,7 @@ static void a_result_beyond_double_is_an_error_and_no_infinity(void **state)
          "\"gradients\":[\"targets\"]}"),
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct reply reply = client_post(&client, bodies[i]);
+        struct reply reply = client_post(&suite_client, bodies[i]);
         cJSON_Delete(reply_problem(&reply, 422, "overflow"));
         reply_free(&reply);
     }
@@ -340,11 +318,11 @@ static void expect_complex(const char *slug, void (*print)(struct text *body))
     text_printf(&body, "{" WHOLE ",");
     print(&body);
     text_printf(&body, "}");
-    struct reply reply = client_post(&client, body.bytes);
+    struct reply reply = client_post(&suite_client, body.bytes);
     cJSON_Delete(reply_problem(&reply, 422, slug));
     reply_free(&reply);
     text_free(&body);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
 }
 
 static void print_long_number(struct text *body)
@@ -396,7 +374,7 @@ static void what_no_request_needs_is_bounded(void **state)
     expect_complex("request-too-complex", print_long_name);
     expect_complex("request-too-complex", print_many_members);
     expect_complex("request-too-complex", print_many_arrays);
-    assert_int_equal(client.connections, 1);
+    assert_int_equal(suite_client.connections, 1);
 }
 
 /* The caller's own text, repeated in a detail and cut there, must not be cut within a character. */
@@ -409,7 +387,7 @@ static void a_problem_is_utf_8_wherever_its_text_is_cut(void **state)
         text_repeat(&body, "x", length);
         text_repeat(&body, "\xF0\x9F\x98\x80", 100);
         text_printf(&body, "\":1}");
-        struct reply reply = client_post(&client, body.bytes);
+        struct reply reply = client_post(&suite_client, body.bytes);
         cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
         for (const char *p = reply.body.bytes; *p; p++) {
             if ((unsigned char)*p < 0x80) continue;
@@ -441,5 +419,5 @@ int main(void)
         cmocka_unit_test(what_no_request_needs_is_bounded),
         cmocka_unit_test(a_problem_is_utf_8_wherever_its_text_is_cut),
     };
-    return cmocka_run_group_tests_name("test_invalid", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_invalid", tests, suite_open, suite_close);
 }

@@ -1,32 +1,10 @@
 /* test_malformed.c - what is not JSON is 400, at the byte where it stops being JSON, and costs one request. For any
  * running server. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* A body in two parts: the first may begin a JSON text, the second begins with the byte that cannot follow it; or is
  * empty where the text ends too early. So the length of the first is the offset. */
@@ -52,7 +30,7 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         text_append(&body, row->good, row->good_length);
         text_append(&body, row->bad, row->bad_length);
         struct reply reply =
-            client_send(&client, (struct request){.body = body.bytes, .length = body.length, .chunked = true});
+            client_send(&suite_client, (struct request){.body = body.bytes, .length = body.length, .chunked = true});
         cJSON *problem = reply_problem(&reply, 400, slug);
         const cJSON *found = cJSON_GetObjectItemCaseSensitive(problem, "offset");
         if (!found || found->valuedouble != (double)row->good_length)
@@ -61,10 +39,10 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         assert_non_null(strstr(cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring, offset));
         cJSON_Delete(problem);
         reply_free(&reply);
-        client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
         text_free(&body);
     }
-    assert_int_equal(client.connections, 1);
+    assert_int_equal(suite_client.connections, 1);
 }
 
 static void a_text_that_ends_too_early_is_malformed_at_its_length(void **state)
@@ -116,7 +94,7 @@ static void every_proper_prefix_of_a_request_is_malformed_at_its_length(void **s
         const struct row row = {whole, length, "", 0};
         expect_all(&row, 1, "malformed-json");
     }
-    struct reply reply = client_post(&client, whole);
+    struct reply reply = client_post(&suite_client, whole);
     cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
     reply_free(&reply);
 }
@@ -388,7 +366,7 @@ static void names_that_differ_at_all_are_no_duplicates(void **state)
         "{\"predictions\":[1],\"targets\":[1],\"\":1,\" \":1}",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct reply reply = client_post(&client, bodies[i]);
+        struct reply reply = client_post(&suite_client, bodies[i]);
         cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
         reply_free(&reply);
     }
@@ -468,5 +446,5 @@ int main(void)
         cmocka_unit_test(nesting_past_33_levels_is_refused_at_the_bracket),
         cmocka_unit_test(what_is_not_json_is_malformed_whatever_else_is_wrong),
     };
-    return cmocka_run_group_tests_name("test_malformed", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_malformed", tests, suite_open, suite_close);
 }

@@ -1,29 +1,9 @@
 /* test_mse.c - POST /mse answers the right numbers, to the last bit, in the right form. For any running server. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* ---- calls as a reader of the documentation makes them */
 
@@ -31,8 +11,9 @@ static void the_call_in_the_readme_is_answered_as_it_says(void **state)
 {
     (void)state;
     /* curl -d sends this media type unasked */
-    struct reply reply = client_send(&client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
-                                                               .content_type = "application/x-www-form-urlencoded"});
+    struct reply reply =
+        client_send(&suite_client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
+                                                    .content_type = "application/x-www-form-urlencoded"});
     reply_is(&reply, "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
     reply_free(&reply);
 }
@@ -65,7 +46,7 @@ static void the_worked_example_gives_every_published_digit(void **state)
     char *body = read_file("tests/data/worked_example/request.json");
     char *file = read_file("tests/data/worked_example/published.json");
     cJSON *published = cJSON_Parse(file);
-    struct reply reply = client_post(&client, body);
+    struct reply reply = client_post(&suite_client, body);
     assert_int_equal(reply.status, 200);
 
     cJSON *answer = cJSON_Parse(reply.body.bytes);
@@ -93,11 +74,11 @@ static void weights_divide_by_their_sum_under_mean_and_multiply_under_the_others
 {
     (void)state;
 #define WEIGHTED "\"predictions\":[0.5,1.5],\"targets\":[0,2],\"weights\":[1,3]"
-    client_expect(&client, "{" WEIGHTED "}",
+    client_expect(&suite_client, "{" WEIGHTED "}",
                   "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}");
-    client_expect(&client, "{" WEIGHTED ",\"reduction\":\"sum\"}",
+    client_expect(&suite_client, "{" WEIGHTED ",\"reduction\":\"sum\"}",
                   "{\"loss\":1,\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}");
-    client_expect(&client, "{" WEIGHTED ",\"reduction\":\"none\"}",
+    client_expect(&suite_client, "{" WEIGHTED ",\"reduction\":\"none\"}",
                   "{\"loss\":[0.25,0.75],\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}");
 }
 
@@ -106,25 +87,25 @@ static void each_reduction_has_its_loss_and_gradients(void **state)
     (void)state;
 #define PLAIN "\"predictions\":[1,2,4],\"targets\":[0,4,1]"
     client_expect(
-        &client, "{" PLAIN ",\"reduction\":\"mean\"}",
+        &suite_client, "{" PLAIN ",\"reduction\":\"mean\"}",
         "{\"loss\":4.666666666666667,\"gradients\":{\"predictions\":[0.6666666666666666,-1.3333333333333333,2],"
         "\"targets\":[-0.6666666666666666,1.3333333333333333,-2]}}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"sum\"}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\"}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"none\"}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"none\"}",
                   "{\"loss\":[1,4,9],\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
 static void only_the_gradients_asked_for_are_given_in_a_fixed_order(void **state)
 {
     (void)state;
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[]}", "{\"loss\":14}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"none\",\"gradients\":[]}", "{\"loss\":[1,4,9]}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"predictions\"]}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[]}", "{\"loss\":14}");
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"none\",\"gradients\":[]}", "{\"loss\":[1,4,9]}");
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"predictions\"]}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6]}}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\"]}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\"]}",
                   "{\"loss\":14,\"gradients\":{\"targets\":[-2,4,-6]}}");
-    client_expect(&client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\",\"predictions\"]}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\",\"predictions\"]}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
@@ -132,7 +113,7 @@ static void members_may_stand_in_any_order_with_any_white_space_and_escapes(void
 {
     (void)state;
     client_expect(
-        &client,
+        &suite_client,
         "\t\r\n {\n\"gradients\" :[ \"t\\u0061rgets\" ,\"predictions\"],\t\"reduction\": \"\\u0073um\" ,"
         " \"weights\":[ 1.0 , 1e0,10e-1],\r\"t\\u0061rgets\":[0,4 ,1 ] ,\"\\u0070redictions\" :\n[1,2, 4]}\r\n\t ",
         "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
@@ -141,13 +122,13 @@ static void members_may_stand_in_any_order_with_any_white_space_and_escapes(void
 static void answers_have_the_shape_of_their_inputs(void **state)
 {
     (void)state;
-    client_expect(&client, "{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]]}",
+    client_expect(&suite_client, "{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]]}",
                   "{\"loss\":7.5,\"gradients\":{\"predictions\":[[0.5,1],[1.5,2]],\"targets\":[[-0.5,-1],[-1.5,-2]]}}");
-    client_expect(&client,
+    client_expect(&suite_client,
                   "{\"predictions\":[[[1]],[[2]],[[3]]],\"targets\":[[[1]],[[1]],[[1]]],\"reduction\":\"none\"}",
                   "{\"loss\":[[[0]],[[1]],[[4]]],"
                   "\"gradients\":{\"predictions\":[[[0]],[[2]],[[4]]],\"targets\":[[[0]],[[-2]],[[-4]]]}}");
-    client_expect(&client,
+    client_expect(&suite_client,
                   "{\"predictions\":[[1,2,3]],\"targets\":[[0,0,0]],\"weights\":[[1,2,1]],\"reduction\":\"none\","
                   "\"gradients\":[]}",
                   "{\"loss\":[[1,8,9]]}");
@@ -173,7 +154,7 @@ static void arrays_nest_32_deep(void **state)
     text_printf(&answer, "{\"loss\":");
     text_tensor(&answer, loss, shape, 32, text_exact);
     text_printf(&answer, "}");
-    client_expect(&client, body.bytes, answer.bytes);
+    client_expect(&suite_client, body.bytes, answer.bytes);
     text_free(&body);
     text_free(&answer);
 }
@@ -190,5 +171,5 @@ int main(void)
         cmocka_unit_test(answers_have_the_shape_of_their_inputs),
         cmocka_unit_test(arrays_nest_32_deep),
     };
-    return cmocka_run_group_tests_name("test_mse", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_mse", tests, suite_open, suite_close);
 }

@@ -210,6 +210,7 @@ static void a_port_in_use_is_said_in_one_line(void **state)
     assert_int_equal(status, 1);
     expect_one_line(error);
     assert_non_null(strstr(error, "--listen"));
+    assert_non_null(strstr(error, address));
     service_close(&service);
 }
 

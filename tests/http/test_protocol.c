@@ -1,35 +1,13 @@
 /* test_protocol.c - HTTP itself: methods, framing, connections that live on. For any running server. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 #include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
 static const char good_answer[] = "{\"loss\":4}";
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* Sends the request for the good answer with these additional header lines, each with its CR LF. */
 static void send_good(struct wire *wire, const char *headers)
@@ -58,7 +36,7 @@ static void head_has_the_headers_of_get_and_no_content(void **state)
     (void)state;
     static const char *const paths[] = {"/healthz", "/readyz", "/openapi.yaml"};
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(paths); i++) {
         char length[32];
         char type[64];
@@ -92,7 +70,7 @@ static void options_tells_the_methods(void **state)
         {"/readyz", "GET, HEAD, OPTIONS"}, {"/openapi.yaml", "GET, HEAD, OPTIONS"}, {"*", "GET, HEAD, POST, OPTIONS"},
     };
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(rows); i++) {
         wire_print(&wire, "OPTIONS %s HTTP/1.1\r\nHost: a\r\n\r\n", rows[i].target);
         struct reply reply = wire_reply(&wire, false);
@@ -115,7 +93,7 @@ static void a_path_means_the_same_however_it_is_spelled(void **state)
         "/m%73e?q", "/mse??", "http://localhost/mse", "http://a/%6dse?x",
     };
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(targets); i++) {
         wire_print(&wire, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", targets[i], strlen(good),
                    good);
@@ -129,15 +107,15 @@ static void a_path_means_the_same_however_it_is_spelled(void **state)
 static void a_connection_is_kept_for_any_number_of_requests(void **state)
 {
     (void)state;
-    for (int i = 0; i < 200; i++) client_expect(&client, good, good_answer);
-    assert_int_equal(client.connections, 1);
+    for (int i = 0; i < 200; i++) client_expect(&suite_client, good, good_answer);
+    assert_int_equal(suite_client.connections, 1);
 }
 
 static void who_asks_for_the_connections_end_gets_it(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     send_good(&wire, "Connection: close\r\n");
     struct reply reply = wire_reply(&wire, false);
     reply_is(&reply, good_answer);
@@ -176,7 +154,7 @@ static void pipelined_requests_are_answered_in_their_order(void **state)
     (void)state;
     struct wire wire;
     struct text all = {0};
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (int round = 0; round < 20; round++)
         for (size_t i = 0; i < COUNT(pipelined); i++) text_printf(&all, "%s", pipelined[i].request);
     wire_send(&wire, all.bytes, all.length);
@@ -196,7 +174,7 @@ static void a_request_may_be_cut_at_any_byte(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(pipelined); i++) {
         const char *request = pipelined[i].request;
         size_t length = strlen(request);
@@ -217,7 +195,7 @@ static void who_expects_leave_gets_it_and_then_the_answer(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (int i = 0; i < 3; i++) {
         wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
                    strlen(good));
@@ -238,7 +216,7 @@ static void chunks_may_have_extensions_leading_zeros_and_trailers(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     wire_print(&wire,
                "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
                "000a;name=value\r\n%.10s\r\n%zX\r\n%s\r\n0;last\r\nTrailer: 1\r\nContent-Length: 5\r\n\r\n",
@@ -254,7 +232,7 @@ static void an_empty_body_is_malformed_json_in_any_framing(void **state)
     (void)state;
     static const char *const framings[] = {"", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n"};
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(framings); i++) {
         wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\n%s\r\n%s", framings[i], i == 2 ? "0\r\n\r\n" : "");
         struct reply reply = wire_reply(&wire, false);
@@ -268,7 +246,7 @@ static void a_body_nobody_asked_for_is_read_and_ignored(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     wire_print(&wire,
                "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nPUT / HTTP/1.1\r\nHost: evil\r\n\r\n");
     expect_status(&wire, 200);
@@ -294,7 +272,7 @@ static void http_1_0_is_spoken_too(void **state)
     (void)state;
     struct text body = {0};
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     wire_print(&wire, "POST /mse HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
     expect_good(&wire);
     assert_true(wire_is_closed(&wire));
@@ -302,9 +280,9 @@ static void http_1_0_is_spoken_too(void **state)
 
     /* what is too large for one buffer ends with the connection, for want of chunks */
     print_large(&body, 100000);
-    struct reply expected = client_send(&client, (struct request){.body = body.bytes});
+    struct reply expected = client_send(&suite_client, (struct request){.body = body.bytes});
     assert_int_equal(expected.status, 200);
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     wire_print(&wire, "POST /mse HTTP/1.0\r\nContent-Length: %zu\r\n\r\n", body.length);
     wire_send(&wire, body.bytes, body.length);
     struct reply reply = wire_reply(&wire, false);
@@ -324,7 +302,7 @@ static void a_small_answer_tells_its_length(void **state)
     static const char *const bodies[] = {good, "{", "[]", "{\"predictions\":[1,2,3],\"targets\":[0,0,0]}"};
     for (size_t i = 0; i < COUNT(bodies); i++) {
         char length[32];
-        struct reply reply = client_send(&client, (struct request){.body = bodies[i]});
+        struct reply reply = client_send(&suite_client, (struct request){.body = bodies[i]});
         snprintf(length, sizeof length, "%zu", reply.body.length);
         reply_has_header(&reply, "Content-Length", length);
         reply_free(&reply);
@@ -351,7 +329,7 @@ static void a_head_that_could_be_read_in_two_ways_is_refused(void **state)
     };
     for (size_t i = 0; i < COUNT(heads); i++) {
         struct wire wire;
-        wire_connect(&wire, &service);
+        wire_connect(&wire, &suite_service);
         wire_print(&wire, "%s", heads[i]);
         struct reply reply = wire_reply(&wire, false);
         if (reply.status != 400) print_message("head %zu\n", i);
@@ -379,10 +357,10 @@ static void what_is_no_http_ends_its_connection_and_no_other(void **state)
         "\x16\x03\x01\x02\x01\xfc\x03\x03\r\n\r\n",
     };
     struct wire other;
-    wire_connect(&other, &service);
+    wire_connect(&other, &suite_service);
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct wire wire;
-        wire_connect(&wire, &service);
+        wire_connect(&wire, &suite_service);
         wire_send(&wire, texts[i], strlen(texts[i]));
         wire_finish(&wire); /* some answer, or none, and the end */
         wire_close(&wire);
@@ -397,7 +375,7 @@ static void headers_are_bounded(void **state)
     (void)state;
     struct text head = {0};
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     text_printf(&head, "GET /healthz HTTP/1.1\r\nHost: a\r\n");
     for (int i = 0; i < 100; i++) text_printf(&head, "X-Header-%d: some value of an ordinary length\r\n", i);
     text_printf(&head, "\r\n");
@@ -405,7 +383,7 @@ static void headers_are_bounded(void **state)
     expect_status(&wire, 200);
     wire_close(&wire);
 
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     head.length -= 2;
     text_printf(&head, "X-Long: ");
     text_repeat(&head, "0123456789", 1000000);
@@ -413,7 +391,7 @@ static void headers_are_bounded(void **state)
     wire_finish(&wire);
     wire_close(&wire);
     text_free(&head);
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     send_good(&wire, "");
     expect_good(&wire);
     wire_close(&wire);
@@ -439,5 +417,5 @@ int main(void)
         cmocka_unit_test(what_is_no_http_ends_its_connection_and_no_other),
         cmocka_unit_test(headers_are_bounded),
     };
-    return cmocka_run_group_tests_name("test_protocol", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_protocol", tests, suite_open, suite_close);
 }

@@ -1,44 +1,22 @@
 /* test_refused.c - requests that their path, method or headers refuse: 404, 405, 406, 413, 415, in this order. For any
  * running server. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "suite.h"
 #include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
 static const char good_answer[] = "{\"loss\":4}";
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* The request is answered with this problem, and the connection stays usable. */
 static struct reply expect_problem(struct request request, int status, const char *slug)
 {
-    struct reply reply = client_send(&client, request);
+    struct reply reply = client_send(&suite_client, request);
     reply_is_problem(&reply, status, slug, NULL, -1);
-    client_expect(&client, good, good_answer);
-    assert_int_equal(client.connections, 1);
+    client_expect(&suite_client, good, good_answer);
+    assert_int_equal(suite_client.connections, 1);
     return reply;
 }
 
@@ -99,7 +77,7 @@ static void a_method_that_is_not_there_is_refused_with_those_that_are(void **sta
             reply_free(&reply);
         }
     }
-    struct reply reply = client_send(&client, (struct request){.method = "HEAD"});
+    struct reply reply = client_send(&suite_client, (struct request){.method = "HEAD"});
     assert_int_equal(reply.status, 405);
     assert_int_equal(reply.body.length, 0);
     reply_has_header(&reply, "Allow", "POST, OPTIONS");
@@ -119,7 +97,7 @@ static void json_is_read_under_its_own_name_under_none_and_under_that_of_curl(vo
         "application/x-www-form-urlencoded; charset=UTF-8",
     };
     for (size_t i = 0; i < COUNT(types); i++) {
-        struct reply reply = client_send(&client, (struct request){.body = good, .content_type = types[i]});
+        struct reply reply = client_send(&suite_client, (struct request){.body = good, .content_type = types[i]});
         reply_is(&reply, good_answer);
         reply_free(&reply);
     }
@@ -158,7 +136,7 @@ static void a_body_that_is_compressed_is_refused(void **state)
     struct reply reply = expect_problem((struct request){.body = good, .headers = {"Content-Encoding: gzip"}}, 415,
                                         "unsupported-media-type");
     reply_free(&reply);
-    reply = client_send(&client, (struct request){.body = good, .headers = {"Content-Encoding: identity"}});
+    reply = client_send(&suite_client, (struct request){.body = good, .headers = {"Content-Encoding: identity"}});
     reply_is(&reply, good_answer);
     reply_free(&reply);
 }
@@ -184,13 +162,13 @@ static void accept_is_heeded_by_its_closest_range(void **state)
         "text/html;level=1, application/json;q=0.4, */*;q=0",
     };
     for (size_t i = 0; i < COUNT(accepting); i++) {
-        struct reply reply = client_send(&client, (struct request){.body = good, .accept = accepting[i]});
+        struct reply reply = client_send(&suite_client, (struct request){.body = good, .accept = accepting[i]});
         reply_is(&reply, good_answer);
         reply_free(&reply);
     }
     /* several lines are one list */
     struct reply reply = client_send(
-        &client, (struct request){.body = good, .accept = "text/html", .headers = {"Accept: application/json"}});
+        &suite_client, (struct request){.body = good, .accept = "text/html", .headers = {"Accept: application/json"}});
     reply_is(&reply, good_answer);
     reply_free(&reply);
 
@@ -231,7 +209,8 @@ static void what_is_read_is_given_whatever_is_accepted(void **state)
     static const char *const accepts[] = {NULL, "*/*", "application/json", "text/html", "*/*;q=0"};
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t j = 0; j < COUNT(accepts); j++) {
-            struct reply reply = client_send(&client, (struct request){.path = rows[i].path, .accept = accepts[j]});
+            struct reply reply =
+                client_send(&suite_client, (struct request){.path = rows[i].path, .accept = accepts[j]});
             assert_int_equal(reply.status, 200);
             reply_has_header(&reply, "Content-Type", rows[i].type);
             reply_free(&reply);
@@ -259,7 +238,7 @@ static void the_first_thing_wrong_decides(void **state)
     reply_free(&reply);
     reply = expect_problem((struct request){.body = bad, .accept = text}, 406, "not-acceptable");
     reply_free(&reply);
-    reply = client_send(&client, (struct request){.body = bad});
+    reply = client_send(&suite_client, (struct request){.body = bad});
     reply_is_problem(&reply, 400, "malformed-json", NULL, 1);
     reply_free(&reply);
 }
@@ -270,7 +249,7 @@ static void the_first_thing_wrong_decides(void **state)
 static void expect_at_the_headers(const char *head, int status, const char *slug)
 {
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     wire_print(&wire, "%s\r\n", head);
     struct reply reply = wire_reply(&wire, false);
     reply_is_problem(&reply, status, slug, NULL, -1);
@@ -319,5 +298,5 @@ int main(void)
         cmocka_unit_test(a_body_that_is_announced_too_large_is_refused_before_it_is_sent),
         cmocka_unit_test(who_waits_for_leave_is_refused_at_once),
     };
-    return cmocka_run_group_tests_name("test_refused", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_refused", tests, suite_open, suite_close);
 }

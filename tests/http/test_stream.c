@@ -1,35 +1,13 @@
 /* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut. For any running
  * server. */
-#include "client.h"
-#include "cmocka_all.h"
 #include "oracle.h"
 #include "random.h"
+#include "suite.h"
 #include "wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static struct service service;
-static struct client client;
-
-static int open_service(void **state)
-{
-    (void)state;
-    service_open(&service);
-    client_init(&client, &service);
-    return 0;
-}
-
-static int close_service(void **state)
-{
-    (void)state;
-    client_free(&client);
-    service_close(&service);
-    return 0;
-}
 
 /* ---- large requests */
 
@@ -70,10 +48,10 @@ static void expect_large(size_t n, bool chunked)
     oracle_loss(&question, &loss);
     oracle_gradient(&question, gradient);
 
-    struct reply reply = client_send(&client, (struct request){.body = body.bytes,
-                                                               .length = body.length,
-                                                               .content_type = "application/json",
-                                                               .chunked = chunked});
+    struct reply reply = client_send(&suite_client, (struct request){.body = body.bytes,
+                                                                     .length = body.length,
+                                                                     .content_type = "application/json",
+                                                                     .chunked = chunked});
     assert_int_equal(reply.status, 200);
     const char *text = reply.body.bytes;
     skip_text(&text, "{\"loss\":");
@@ -146,12 +124,12 @@ static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
 {
     (void)state;
     struct wire wire;
-    wire_connect(&wire, &service);
+    wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(cut_bodies); i++) {
         const char *body = cut_bodies[i];
         size_t length = strlen(body);
         char framing[64];
-        struct reply expected = client_post(&client, body);
+        struct reply expected = client_post(&suite_client, body);
         snprintf(framing, sizeof framing, "Content-Length: %zu", length);
         for (size_t cut = 0; cut <= length; cut++) {
             send_chunks(&wire, body, cut, length);
@@ -180,5 +158,5 @@ int main(void)
         cmocka_unit_test(a_million_elements_are_answered_in_full),
         cmocka_unit_test(an_answer_does_not_depend_on_how_the_body_is_cut),
     };
-    return cmocka_run_group_tests_name("test_stream", tests, open_service, close_service);
+    return cmocka_run_group_tests_name("test_stream", tests, suite_open, suite_close);
 }
