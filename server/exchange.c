@@ -238,7 +238,7 @@ bool exchange_answer(struct exchange *exchange, struct answer *answer)
 
 void exchange_sent(struct exchange *exchange, size_t length)
 {
-    exchange->sent += length;
+    if (strcmp(exchange->method, "HEAD") != 0) exchange->sent += length;
 }
 
 static void tell_end(const struct exchange *exchange)

@@ -26,7 +26,7 @@ void exchange_receive(struct exchange *exchange, const char *bytes, size_t lengt
  * their turn, which it does not keep waiting for more than some milliseconds. */
 bool exchange_answer(struct exchange *exchange, struct answer *answer);
 
-/* Bytes of the answer's body have been handed over for sending. */
+/* Bytes of the answer's body have been handed over for sending; where the method is HEAD, they will not be sent. */
 void exchange_sent(struct exchange *exchange, size_t length);
 
 /* The answer is sent, or the connection lost. NULL is accepted. */
