@@ -1,0 +1,84 @@
+"""service.py - the server under test, started, asked and stopped by a test in Python. $MSE_SERVER names the binary.
+
+Also counts what such a test has checked. Knows nothing of what the server computes.
+"""
+import http.client
+import os
+import subprocess
+import sys
+import threading
+import traceback
+
+TIMEOUT = 120  # seconds; ends a test that hangs, nothing waits for it otherwise
+
+
+def samples(metrics_text):
+    """Every sample's value by its name and labels, as they are written."""
+    lines = (line.rsplit(' ', 1) for line in metrics_text.splitlines() if not line.startswith('#'))
+    return {name: float(value) for name, value in lines}
+
+
+class Service:
+    """A server of our own. Leaving the context kills it where the test has not stopped it."""
+
+    def __init__(self, *options, listen='127.0.0.1:0'):
+        command = [os.environ['MSE_SERVER'], '--listen', listen, *options]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        first = self.process.stderr.readline()
+        assert 'listening on ' in first, f'the server did not start: {first}'
+        self.address = first.split('listening on ')[1].split(',')[0]
+        self.log = []
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+    def connect(self):
+        """A connection for requests, kept as long as both sides wish."""
+        return http.client.HTTPConnection(self.address, timeout=TIMEOUT)
+
+    def metrics_text(self):
+        connection = self.connect()
+        connection.request('GET', '/metrics')
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text
+
+    def metrics(self):
+        return samples(self.metrics_text())
+
+    def wait(self):
+        """The exit status, once it has ended."""
+        status = self.process.wait(TIMEOUT)
+        self._reader.join()
+        self.process.stderr.close()
+        return status
+
+    def stop(self):
+        self.process.terminate()
+        return self.wait()
+
+
+def run(tests):
+    """Runs the tests, each a function without arguments, and exits with a count."""
+    failed = 0
+    for test in tests:
+        try:
+            test()
+            print(f'[       OK ] {test.__name__}', flush=True)
+        except Exception:  # a test may fail in any way
+            traceback.print_exc(file=sys.stdout)
+            print(f'[  FAILED  ] {test.__name__}', flush=True)
+            failed += 1
+    print(f'{len(tests) - failed} passed, {failed} failed')
+    sys.exit(failed > 0)
