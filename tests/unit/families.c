@@ -154,7 +154,8 @@ static void fill_overflowing_difference(struct families_random *random, double *
 static void fill_far_apart(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = ldexp((double)families_below(random, 100), (int)families_below(random, 30));
+        int exponent = (int)families_below(random, 30);
+        predictions[i] = ldexp((double)families_below(random, 100), exponent);
         targets[i] = families_double(random, -300, -40);
     }
 }

@@ -222,9 +222,10 @@ static void quotients_are_the_nearest(void **state)
         exact_clear(&numerator);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
-        for (uint64_t i = 0; i <= families_below(&random, 4); i++)
-            add_square_to(&numerator, families_double(&random, -wide, wide), families_double(&random, -wide, wide),
-                          fabs(families_double(&random, -wide, wide)));
+        for (uint64_t i = 0; i <= families_below(&random, 4); i++) {
+            double a = families_double(&random, -wide, wide), b = families_double(&random, -wide, wide);
+            add_square_to(&numerator, a, b, fabs(families_double(&random, -wide, wide)));
+        }
         for (uint64_t i = 0; i <= families_below(&random, 4); i++)
             add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
         assert_quotient(&numerator, &denominator);
@@ -247,7 +248,7 @@ static void quotients_at_a_tie_go_to_even(void **state)
             add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
         value_of(product, &denominator);
         uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1; /* a midpoint is 54 bits, the last one 1 */
-        if (round % 3 == 0) odd = families_bits(&random) >> (10 + families_below(&random, 54)) | 1;
+        if (round % 3 == 0) odd = odd >> families_below(&random, 54) | 1;
         mpz_import(middle, 1, -1, sizeof odd, 0, 0, &odd);
         mpz_mul(product, product, middle);
         if (round % 3 == 0) mpz_tdiv_q_2exp(product, product, 1075);
@@ -282,7 +283,8 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
         mpz_import(product, 3, 1, sizeof *words, 0, 0, words);
         mpz_mul_2exp(product, product, families_below(&random, 2000));
         set_value(&denominator, product);
-        uint64_t factor = (UINT64_MAX - (families_bits(&random) >> families_below(&random, 64))) & ~UINT64_C(0x3ff);
+        uint64_t below = families_bits(&random);
+        uint64_t factor = (UINT64_MAX - (below >> families_below(&random, 64))) & ~UINT64_C(0x3ff);
         if (round % 3 == 0) factor |= 0x400; /* a tie, where the quotient has 64 bits */
         mpz_import(digit, 1, -1, sizeof factor, 0, 0, &factor);
         mpz_mul(product, product, digit);

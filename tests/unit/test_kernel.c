@@ -277,7 +277,8 @@ static void check_subnormal(const struct kernel *kernel)
     exact_divide_by(&divisor, &total);
     struct counting_judge judge = {{decide_gradient}, &divisor, 0};
     for (size_t i = 0; i < N; i++) {
-        predictions[i] = (double)(families_bits(&random) >> (12 + families_below(&random, 52))) * DBL_TRUE_MIN;
+        uint64_t places = 12 + families_below(&random, 52);
+        predictions[i] = (double)(families_bits(&random) >> places) * DBL_TRUE_MIN;
         targets[i] = -(double)(families_bits(&random) >> 12) * DBL_TRUE_MIN;
     }
     kernel->gradient(predictions, targets, NULL, N, (struct kernel_sum){N, 0, 0}, &judge.kernel, actual);
