@@ -267,8 +267,10 @@ void exact_leading(const struct mse_sum *sum, double *high, double *low)
 {
     int last = length_of(sum) - 2 * MANTISSA_BITS;
     uint64_t mantissa = (UINT64_C(1) << MANTISSA_BITS) - 1;
-    *high = ldexp((double)(bits_at(sum, last + MANTISSA_BITS) & mantissa), last + MANTISSA_BITS + UNIT_EXPONENT);
-    *low = ldexp((double)(bits_at(sum, last) & mantissa), last + UNIT_EXPONENT);
+    double upper = ldexp((double)(bits_at(sum, last + MANTISSA_BITS) & mantissa), last + MANTISSA_BITS + UNIT_EXPONENT);
+    double lower = ldexp((double)(bits_at(sum, last) & mantissa), last + UNIT_EXPONENT);
+    *high = upper + lower;
+    *low = lower - (*high - upper);
 }
 
 /* ---- one element

@@ -34,8 +34,8 @@ void exact_merge(struct mse_sum *sum, const struct mse_sum *other);
  * denominator must not be 0. */
 double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *denominator);
 
-/* The first 106 binary digits of a sum that is not 0: *high + *low, and less than one in 2^104 is left out. Beyond the
- * range of doubles *high is infinite. */
+/* The first 106 binary digits of a sum that is not 0: *high + *low, with |*low| <= 2^-53 *high. Beyond the range of
+ * doubles *high is infinite; below 2^-900 there may be fewer digits. */
 void exact_leading(const struct mse_sum *sum, double *high, double *low);
 
 /* A divisor of many elements. If it has no more than 64 binary digits from its first to its last, it is

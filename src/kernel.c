@@ -249,12 +249,12 @@ static struct kernel_sum sum_losses(const double *predictions, const double *tar
 /* Between these nothing that a result is made of has underflowed or overflowed. */
 static const double SMALLEST = 0x1p-900, LARGEST = 0x1p1000;
 
-/* The double nearest to high + low, which is wrong by slack at most; *certain says in which lanes. */
+/* The double nearest to high + low, which is wrong by |slack| at most; *certain says in which lanes. */
 static inline vector settle(vector high, vector low, vector slack, vector smallest, mask *certain)
 {
-    vector below = high + (low - slack), above = high + (low + slack), size = magnitude(below);
-    *certain = (mask)(below == above) & (mask)(size >= smallest) & (mask)(size <= LARGEST);
-    return below;
+    vector one = high + (low - slack), other = high + (low + slack), size = magnitude(one);
+    *certain = (mask)(one == other) & (mask)(size >= smallest) & (mask)(size <= LARGEST);
+    return one;
 }
 
 struct divisor {
@@ -277,12 +277,12 @@ static inline struct divisor make_divisor(struct kernel_sum sum, double factor, 
  * numerator's own error comes on top, 3u^2 for a weighted difference. */
 static const double DIVISION_BOUND = 0x1p-100;
 
-/* a / b as a quotient and its correction, wrong by *slack at most. */
+/* a / b as a quotient and its correction, wrong by |*slack| at most. */
 static inline struct pair divide(struct pair a, const struct divisor *by, vector *slack)
 {
     vector quotient = a.high * by->reciprocal;
     vector rest = residual(a.high, quotient, by->high) + multiply_add(-quotient, by->low, a.low);
-    *slack = magnitude(quotient) * by->slack;
+    *slack = quotient * by->slack;
     return (struct pair){quotient, rest * by->reciprocal};
 }
 
@@ -297,8 +297,7 @@ static inline vector settled_quotient(struct pair a, const struct divisor *by, m
  * last place of the result, 2^-1074 to scale: added to 2^52 of it, the quotient is rounded there. What that cuts off is
  * the rest, which together with the correction decides as it does in settle(). Both are below SCALED_ONE, so that the
  * two roundings on the way are wrong by 2^-53 of it each at most. */
-static __attribute__((noinline)) vector subnormal_gradient(vector s, vector y, vector w, const struct divisor *by,
-                                                           mask *certain)
+static vector subnormal_gradient(vector s, vector y, vector w, const struct divisor *by, mask *certain)
 {
     static const double SCALE = 0x1p600, SCALED_ONE = 0x1p-474;
     vector slack;
@@ -307,7 +306,7 @@ static __attribute__((noinline)) vector subnormal_gradient(vector s, vector y, v
     vector shift = all_lanes(0x1p52 * SCALED_ONE);
     vector low = (vector)((mask)quotient.low ^ (mask)sign);
     vector kept = size + shift, rest = size - (kept - shift);
-    slack += 0x1p-52 * SCALED_ONE;
+    slack = magnitude(slack) + 0x1p-52 * SCALED_ONE;
     vector below = kept + (rest + (low - slack)), above = kept + (rest + (low + slack));
     *certain = (mask)(below == above) & (mask)(size >= by->smallest) & (mask)(size < 0x1p52 * SCALED_ONE);
     return (vector)((mask)((below - shift) * (1 / SCALE)) | (mask)sign);
@@ -326,26 +325,59 @@ static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divi
 
 /* ---- element by element */
 
-/* Asks the judge about the lanes that are not certain. */
-static __attribute__((noinline)) vector judged(vector value, mask certain, vector s, vector y, vector w,
-                                               struct kernel_judge *judge)
+/* The gradient at or near a tie, where the divisor is an integer n, halved, of at most 2^50. Of the two doubles next to
+ * the quotient the upper one is nearer if d - lower n/2 is more than half their distance times n/2. All this is a
+ * multiple of the last place of lower, halved, and at most 4n of these, so that only d.low is left to be rounded: it is
+ * compared instead. */
+static vector gradient_beside_tie(struct pair d, const struct divisor *by, mask *certain)
 {
+    vector slack;
+    struct pair quotient = divide(d, by, &slack);
+    slack = magnitude(slack);
+    vector lower = quotient.high + (quotient.low - slack), upper = quotient.high + (quotient.low + slack);
+    vector excess = residual(d.high, lower, by->high) - (upper - lower) * 0.5 * by->high;
+    mask lower_is_even = ((mask)lower & 1) - 1;
+    mask up = (mask)(excess > -d.low) | ((mask)(excess == -d.low) & ~lower_is_even);
+    vector size = magnitude(lower);
+    *certain = (mask)(size >= by->smallest) & (mask)(size <= LARGEST) & (mask)(lower <= upper);
+    return (vector)(((mask)upper & up) | ((mask)lower & ~up));
+}
+
+/* SCALED divides by a power of two, which commutes with rounding; DIVIDED by another integer up to 2^50. */
+enum task { SCALED, DIVIDED, WEIGHTED, LOSSES, WEIGHTED_LOSSES };
+
+/* The lanes that are not certain: elements of no difference or no weight are 0, others may be subnormal gradients, and
+ * what is left is for the judge. */
+static __attribute__((noinline)) vector resolved(enum task task, vector value, mask certain, vector s, vector y,
+                                                 vector w, const struct divisor *by, struct kernel_judge *judge)
+{
+    mask zero = ((mask)(s - y == 0) & (mask)(w <= LARGEST)) | (mask)(w == 0);
+    value = where(certain & ~zero, value);
+    certain |= zero;
+    if (task == DIVIDED) {
+        mask decided;
+        vector gradient = gradient_beside_tie(difference(s, y), by, &decided);
+        value = (vector)((mask)value | (mask)where(decided & ~certain, gradient));
+        certain |= decided;
+    }
+    if (task == SCALED || task == DIVIDED || task == WEIGHTED) {
+        mask decided;
+        vector gradient = subnormal_gradient(s, y, w, by, &decided);
+        value = (vector)((mask)value | (mask)where(decided & ~certain, gradient));
+        certain |= decided;
+    }
     for (int i = 0; i < LANES; i++)
         if (certain[i] == 0) value[i] = judge->decide(judge, s[i], y[i], w[i]);
     return value;
 }
 
-/* SCALED divides by a power of two, which commutes with rounding. */
-enum task { SCALED, DIVIDED, WEIGHTED, LOSSES, WEIGHTED_LOSSES };
-
 /* task is a constant wherever this is inlined. */
 static inline __attribute__((always_inline)) vector element(enum task task, vector s, vector y, vector w,
                                                             const struct divisor *by, struct kernel_judge *judge)
 {
-    struct pair d = difference(s, y);
-    mask certain, present = (mask)(d.high != 0);
-    if (task == WEIGHTED || task == WEIGHTED_LOSSES) present = (present | ~(mask)(w <= LARGEST)) & (mask)(w != 0);
+    struct pair d = difference(s, y), squared = square(d), loss = task == LOSSES ? squared : times(squared, w);
     vector value;
+    mask certain;
     switch (task) {
     case SCALED:
         value = settle(d.high * by->reciprocal, (vector){0}, (vector){0}, by->smallest, &certain);
@@ -356,25 +388,11 @@ static inline __attribute__((always_inline)) vector element(enum task task, vect
     case WEIGHTED:
         value = settled_quotient(times(d, w), by, &certain);
         break;
-    case LOSSES:
-    case WEIGHTED_LOSSES: {
-        struct pair squared = square(d), loss = task == LOSSES ? squared : times(squared, w);
-        /* 13u^2 for the terms and 4u^2 for settle() */
+    default: /* 13u^2 for the terms and 4u^2 for settle() */
         value = settle(loss.high, loss.low, loss.high * 0x1p-101, by->smallest, &certain);
-        if (task == WEIGHTED_LOSSES) certain &= (mask)(squared.high >= SMALLEST);
-        break;
+        certain &= (mask)(squared.high >= SMALLEST);
     }
-    }
-    certain |= ~present;
-    value = where(present, value);
-    if (ALL(certain)) return value;
-    if (task == SCALED || task == DIVIDED || task == WEIGHTED) {
-        mask subnormal;
-        vector other = subnormal_gradient(s, y, w, by, &subnormal);
-        value = (vector)(((mask)value & certain) | ((mask)other & ~certain & subnormal));
-        certain |= subnormal;
-    }
-    return ALL(certain) ? value : judged(value, certain, s, y, w, judge);
+    return ALL(certain) ? value : resolved(task, value, certain, s, y, w, by, judge);
 }
 
 static inline __attribute__((always_inline)) void elements(enum task task, const double *s, const double *y,
@@ -397,11 +415,12 @@ static void gradient(const double *predictions, const double *targets, const dou
                      struct kernel_sum divisor, struct kernel_judge *judge, double *out)
 {
     struct divisor by = make_divisor(divisor, 0.5, DIVISION_BOUND);
+    bool whole = divisor.low == 0 && divisor.bound == 0 && divisor.high <= 0x1p50 &&
+                 divisor.high == (double)(long long)divisor.high;
     int exponent;
-    bool power_of_two = frexp(divisor.high, &exponent) == 0.5 && divisor.low == 0 && divisor.bound == 0;
-    if (weights != NULL)
+    if (weights != NULL || !whole)
         elements(WEIGHTED, predictions, targets, weights, n, &by, judge, out);
-    else if (power_of_two)
+    else if (frexp(divisor.high, &exponent) == 0.5)
         elements(SCALED, predictions, targets, NULL, n, &by, judge, out);
     else
         elements(DIVIDED, predictions, targets, NULL, n, &by, judge, out);

@@ -155,7 +155,7 @@ enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulat
     if (judge.nonfinite == 0) exact_divide_by(&judge.divisor, &sum);
     const struct kernel *kernel = dispatch_kernel();
     if (kernel != NULL && judge.nonfinite == 0) {
-        struct kernel_sum estimate = {.bound = 0x1p-104};
+        struct kernel_sum estimate = {.bound = judge.divisor.digit != 0 ? 0 : 0x1p-104};
         exact_leading(&sum, &estimate.high, &estimate.low);
         kernel->gradient(predictions, targets, weights, n, estimate, &judge.kernel, gradient);
     } else {
@@ -181,10 +181,10 @@ static bool usable(struct kernel_sum weights)
     return weights.high > 0 && isfinite(weights.high);
 }
 
-/* The kernel for n elements, of which it counts 2^53; NULL if exact.h has to do. */
+/* The kernel for n elements, of which it counts 2^50; NULL if exact.h has to do. */
 static const struct kernel *kernel_for(size_t n)
 {
-    return n <= UINT64_C(1) << 53 ? dispatch_kernel() : NULL;
+    return n <= UINT64_C(1) << 50 ? dispatch_kernel() : NULL;
 }
 
 /* The loss, if the kernel is certain of it. */
