@@ -3,7 +3,6 @@ import concurrent.futures
 import http.client
 import json
 import random
-import re
 import subprocess
 import time
 
@@ -105,20 +104,8 @@ def memory_an_element(peer):
 
 
 def micro(name):
-    """What a micro program prints, and its values by name; None where it is not built.
-
-    A line is "name value unit", or a row of a table: a title (none: that of the row above), who was measured, and
-    nanoseconds; or a title and its columns. The latter two values are named "title/who" and "title".
-    """
+    """The values that a micro program prints, a line "name value unit" each; None where it is not built."""
     file = WORK / name
     if not file.exists():
         return None
-    text = run([str(file)])
-    values, title = {}, ""
-    for line in text.splitlines():
-        if row := re.match(r"(.{28}) (\S.{13}) +([\d.]+) ns", line):
-            title = row[1].strip() or title
-            values[f"{title}/{row[2].strip()}"] = float(row[3])
-        elif row := re.match(r"(\S+) ([\d.]+) \S+$", line) or re.match(r"(.{28}) +([\d.]+) ", line):
-            values[row[1].strip()] = float(row[2])
-    return text, values
+    return {words[0]: float(words[1]) for words in map(str.split, run([str(file)]).splitlines()) if len(words) == 3}

@@ -11,6 +11,9 @@ from peers import ROOT
 
 SMALL = SIZES[0]
 
+# Whom the micro programs measure beside us, as their names end.
+RIVALS = ("each", "fast_float", "strtod", "second_time", "Dragonbox", "to_chars", "printf", "decimal_parse")
+
 
 def first_line(words):
     try:
@@ -80,29 +83,38 @@ def peers_table(peers, results):
     return markdown(rows)
 
 
-def micro_tables(measured):
-    """As the programs print them; what is printed as lines of "data,step,n=N value unit" becomes a table of steps."""
-    for name, printed in measured.items():
-        if printed is None:
-            yield f"{name}: not built"
-            continue
-        text, values = printed
-        names = [key.split(",") for key in values]
-        if any(len(parts) != 3 for parts in names):
-            yield f"{name}, ns a number:\n\n```\n{text.rstrip()}\n```"
-            continue
-        steps = list(dict.fromkeys(step for _, step, _ in names))
-        rows = [[f"{name}, ns an element"] + steps, ["---"] + ["---:"] * len(steps)]
-        for data, count in dict.fromkeys((data, count) for data, _, count in names):
-            times = (values.get(f"{data},{step},{count}") for step in steps)
-            rows.append([f"{data}, {count}"] + [f"{time:.3g}" if time is not None else "" for time in times])
-        yield markdown(rows)
+def placed(name):
+    """Row and column of a micro program's value: "data,step,n=N" or "what-who", who being nobody for our own."""
+    if name.count(",") == 2:
+        data, step, count = name.split(",")
+        return f"{data}, {count}", step
+    for who in RIVALS:
+        if name.endswith(f"-{who}"):
+            return name[: -len(who) - 1], who
+    return name, "ours"
 
 
-def micro_value(measured, program, pick):
-    """The greatest of the values whose names pick chooses; None where there is none."""
-    values = (measured.get(program) or ("", {}))[1]
-    return max((value for name, value in values.items() if pick(name)), default=None)
+def micro_table(program, values):
+    if values is None:
+        return f"{program}: not built"
+    cells = {placed(name): value for name, value in values.items()}
+    columns = list(dict.fromkeys(column for _, column in cells))
+    rows = [[f"{program}, ns"] + columns, ["---"] + ["---:"] * len(columns)]
+    for row in dict.fromkeys(row for row, _ in cells):
+        times = (cells.get((row, column)) for column in columns)
+        rows.append([row] + [f"{time:.3g}" if time is not None else "" for time in times])
+    return markdown(rows)
+
+
+def tail_table(peers, results):
+    """The slowest hundredth of small requests without and with large ones beside them."""
+    rows = [[f"p99 of {SMALL} elements, {CONNECTIONS} callers", "alone", f"{LARGE_CALLERS} more post {LARGEST:,}"]]
+    rows.append(["---", "---:", "---:"])
+    for peer in peers:
+        times = [results.get((peer.key, load)) for load in ("alone", "loaded")]
+        if None not in times:
+            rows.append([peer.label] + [duration(statistics.median(values)) for values in times])
+    return markdown(rows)
 
 
 def bars(results, measured):
@@ -111,12 +123,11 @@ def bars(results, measured):
     def against(other, load):
         return ratio(results.get(("service", load), []), results.get((other, load), []))
 
-    def times_faster(theirs, program, ours):
-        both = micro_value(measured, "decimal", theirs.__eq__), micro_value(measured, program, ours.__eq__)
-        return both[0] / both[1] if None not in both else None
+    def micro(program, name):
+        return (measured.get(program) or {}).get(name)
 
-    def numerics(pick):
-        return micro_value(measured, "numerics", pick)
+    def times_faster(theirs, ours):
+        return theirs / ours if theirs and ours else None
 
     rate = f"{SMALL} elements, requests a second against"
     memory = results.get(("service", "memory"))
@@ -125,17 +136,18 @@ def bars(results, measured):
     yield f"{rate} nginx, a ready answer", 1.0, against("nginx", ("many", SMALL)), True
     yield f"{LARGEST:,} elements, bytes an element above idle", 20, memory and statistics.median(memory), False
     for bar, size in ((1.4, 4_000_000), (2.5, 100_000)):
-        value = numerics(f"ordinary,loss+gradient/plain,n={size}".__eq__)
+        value = micro("numerics", f"ordinary,loss+gradient/plain,n={size}")
         yield f"loss and gradient of {size:,} elements, time against plain loops", bar, value, False
-    for digits in (17, 6):
-        value = times_faster(f"read {digits} digits/fast_float", "json_reader", f'{digits} digits, ", "')
-        yield f"reading JSON arrays of {digits} digits, times faster than fast_float reads bare numbers", 1, value, True
-    value = times_faster("write gradients of 10^6/Dragonbox", "decimal", "write gradients of 10^6/decimal")
+    for digits in ("17-digits", "6-digits"):
+        value = times_faster(micro("decimal", f"read-{digits}-fast_float"), micro("json_reader", f"{digits}-spaced"))
+        yield f"reading JSON arrays, {digits}, times faster than fast_float reads bare numbers", 1, value, True
+    value = times_faster(micro("decimal", "write-gradients-Dragonbox"), micro("decimal", "write-gradients"))
     yield "writing gradients, times faster than Dragonbox", 1, value, True
-    worst = numerics(lambda name: ",loss+gradient,n=" in name and not name.startswith("ordinary"))
-    yield "worst data, loss and gradient, ns an element", 25, worst, False
+    worst = (measured.get("numerics") or {}).items()
+    worst = [value for name, value in worst if ",loss+gradient,n=" in name and not name.startswith("ordinary,")]
+    yield "worst data, loss and gradient, ns an element", 25, max(worst, default=None), False
     value = ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), []))
-    yield f"{SMALL} elements, p99 while {LARGE_CALLERS} callers post {LARGEST:,}, against its own alone", 10, value, False
+    yield f"{SMALL} elements, p99 while {LARGE_CALLERS} callers post {LARGEST:,}, against alone", 10, value, False
 
 
 def bars_table(rows):

@@ -19,6 +19,7 @@ from measure import LARGEST, SIZES
 from peers import ROOT, WORK, all_peers, check_same_transport, service
 
 SMALL = SIZES[0]
+HELD_AGAINST = ("service", "transport", "nginx")
 MICRO = ("numerics", "decimal", "json_reader")
 
 
@@ -27,11 +28,11 @@ class Plan:
     rounds: int
     many_seconds: int  # wrk takes whole seconds
     one_seconds: float  # a caller's, unless its first answer takes longer
-    slow_rounds: int  # what takes more than a second a request is measured in so many rounds
+    few_rounds: int  # for peers against which nothing must hold, which are slow, and for requests under load
 
 
-FULL = Plan(rounds=7, many_seconds=3, one_seconds=1.0, slow_rounds=3)
-QUICK = Plan(rounds=3, many_seconds=1, one_seconds=0.4, slow_rounds=1)
+FULL = Plan(rounds=7, many_seconds=3, one_seconds=1.0, few_rounds=3)
+QUICK = Plan(rounds=3, many_seconds=1, one_seconds=0.4, few_rounds=1)
 
 
 def say(text):
@@ -81,22 +82,21 @@ def measure_round(peers, plan, results, progress):
     for load in [("many", SMALL)] + [("one", size) for size in SIZES]:
         kind, size = load
         for peer in peers:
-            values = results.setdefault((peer.key, load), [])
-            is_slow = kind == "one" and values and values[-1] > 1
-            if not peer.answers(size) or (is_slow and len(values) >= plan.slow_rounds):
+            if not peer.answers(size):
                 continue
             say(f"{progress}: {size:,} elements, {kind}: {peer.label}")
             if kind == "many":
-                values.append(measure.many_callers(peer, size, plan.many_seconds)["rate"])
+                value = measure.many_callers(peer, size, plan.many_seconds)["rate"]
             else:
-                values.append(measure.one_caller(peer, size, plan.one_seconds))
+                value = measure.one_caller(peer, size, plan.one_seconds)
+            results.setdefault((peer.key, load), []).append(value)
 
 
 def measure_under_load(peers, plan, results):
     """The slowest hundredth of small requests without and with large ones beside them."""
-    for turn in range(plan.slow_rounds):
+    for turn in range(plan.few_rounds):
         for peer in peers:
-            say(f"small requests beside large ones, {turn + 1} of {plan.slow_rounds}: {peer.label}")
+            say(f"small requests beside large ones, {turn + 1} of {plan.few_rounds}: {peer.label}")
             alone = measure.many_callers(peer, SMALL, plan.many_seconds)["p99"]
             loaded = measure.slowest_hundredth_under_load(peer, SMALL, plan.many_seconds)
             results.setdefault((peer.key, "alone"), []).append(alone)
@@ -113,8 +113,9 @@ def measure_peers(plan, results):
         peer.start()
         check_answer(peer, expected)
     for turn in range(plan.rounds):
-        in_turn = peers[turn % len(peers):] + peers[: turn % len(peers)]
-        measure_round(in_turn, plan, results, f"round {turn + 1} of {plan.rounds}")
+        those = [peer for peer in peers if turn < plan.few_rounds or peer.key in HELD_AGAINST]
+        first = turn % len(those)
+        measure_round(those[first:] + those[:first], plan, results, f"round {turn + 1} of {plan.rounds}")
     measure_under_load(peers[:2], plan, results)
     for peer in peers:
         peer.stop()
@@ -148,7 +149,8 @@ def main():
     say(f"measured in {time.monotonic() - start:.0f} s")
 
     text = "\n\n".join([
-        f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results), *report.micro_tables(micro),
+        f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results),
+        report.tail_table(peers, results), *(report.micro_table(*pair) for pair in micro.items()),
         report.bars_table(report.bars(results, micro)),
     ])
     print(f"\n{text}")
