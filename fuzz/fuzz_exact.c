@@ -29,9 +29,10 @@ enum {
     WEIGHTED = 1,
     SUM = 2,
     SIGNED_WEIGHTS = 4,
-    NEAR_ONE = 8,      /* exponents from -32 to 31, so that no element hides the others */
-    FEW_DIGITS = 16,   /* significant bits: 8, so that true ties come up */
-    WITH_SPECIALS = 32 /* infinities and NaNs stay */
+    NEAR_ONE = 8,       /* exponents from -32 to 31, so that no element hides the others */
+    FEW_DIGITS = 16,    /* significant bits: 8, so that true ties come up */
+    WITH_SPECIALS = 32, /* infinities and NaNs stay */
+    NEAR_TIES = 64      /* without weights: gradients that lie about halfway between two doubles */
 };
 
 static double number_at(const uint8_t *data, unsigned flags)
@@ -46,13 +47,27 @@ static double number_at(const uint8_t *data, unsigned flags)
     return double_of(rest | exponent << 52);
 }
 
+/* Sets an element of which the gradient, 2 (s - y) / divisor, is an odd number of 54 bits and at most 2^-102 of it more
+ * or less. The bits are the input's. */
+static void set_near_tie(struct problem *problem, size_t i, uint64_t bits)
+{
+    uint64_t odd = bits >> 11 | UINT64_C(1) << 53 | 1;
+    uint64_t divisor = problem->reduction == MSE_MEAN ? problem->n : 1;
+    uint64_t product = odd * divisor; /* below 2^64, as n < 2^10 */
+    uint64_t rest = product & 0x7ff;
+    double off = (double)((int)(bits & 15) - 8);
+    problem->predictions[i] = (double)(product - rest);
+    problem->targets[i] = -(double)rest + ldexp(off, -42);
+}
+_Static_assert(ELEMENTS_MAX < 1 << 10, "a near tie fits 64 bits");
+
 /* A byte of flags, one that says how often the elements are repeated (seldom often), and the elements. */
 static void read_problem(struct problem *problem, const uint8_t *data, size_t size)
 {
     unsigned flags = data[0];
     size_t numbers = flags & WEIGHTED ? 3 : 2;
     size_t given = (size - 2) / (numbers * sizeof(double));
-    size_t n = given * (data[1] < 240 ? 1 + data[1] % 4u : (data[1] - 239u) * 20);
+    size_t n = given * (data[1] < 192 ? 1 + data[1] % 4u : data[1] - 191u);
     problem->n = n < ELEMENTS_MAX ? n : ELEMENTS_MAX;
     problem->reduction = flags & SUM ? MSE_SUM : MSE_MEAN;
     problem->weights = flags & WEIGHTED ? problem->room : NULL;
@@ -60,6 +75,7 @@ static void read_problem(struct problem *problem, const uint8_t *data, size_t si
         const uint8_t *element = data + 2 + i % given * numbers * sizeof(double);
         problem->predictions[i] = number_at(element, flags);
         problem->targets[i] = number_at(element + sizeof(double), flags);
+        if (flags & NEAR_TIES) set_near_tie(problem, i, bits_of(problem->predictions[i]));
         if (!problem->weights) continue;
         double weight = number_at(element + 2 * sizeof(double), flags);
         problem->weights[i] = flags & SIGNED_WEIGHTS ? weight : fabs(weight);
