@@ -158,7 +158,8 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/install/run
 
-# Sanitizers of gcc 12 fail at random where the kernel randomizes more than 28 bits of an address (vm.mmap_rnd_bits).
+# Sanitizers of gcc 12 and clang 14 fail at random where the kernel randomizes more than 28 bits of an address
+# (vm.mmap_rnd_bits).
 fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 test-sanitize: test-asan test-tsan ## run all tests under ASan+UBSan, and under TSan
@@ -205,7 +206,7 @@ build/fuzz/fuzz_exact: LDFLAGS += -Wl,--wrap=dispatch_kernel
 FUZZ_SECONDS := 60
 
 fuzz: $(fuzz_targets) ## run each fuzz target for FUZZ_SECONDS=60 (needs clang)
-	fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
+	$(fixed_addresses) fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
 
 lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
 	CFLAGS="$(filter-out -M%,$(BASE))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
