@@ -110,7 +110,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-metrics \
+    soak test-rolling test-metrics \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
@@ -151,6 +151,9 @@ SOAK_SECONDS := 60
 
 soak: build/mse-server ## mixed load for SOAK_SECONDS=60, every answer checked; then nothing may be held that was not before
 	MSE_SERVER=$< tests/soak/soak.py $(SOAK_SECONDS)
+
+test-rolling: build/mse-server ## restart servers under load, behind HAProxy and without (needs tools/deps rolling)
+	MSE_SERVER=$< tests/rolling/rolling.py
 
 test-metrics: build/mse-server ## let promtool judge /metrics, and compare it with what was sent (needs tools/deps metrics)
 	MSE_SERVER=$< tests/metrics/metrics.py

@@ -18,11 +18,15 @@ def samples(metrics_text):
     return {name: float(value) for name, value in lines}
 
 
+# What starts a program that ends with this one, however this one ends.
+BOUND = ('setpriv', '--pdeathsig', 'KILL')
+
+
 class Service:
     """A server of our own. Leaving the context kills it where the test has not stopped it."""
 
     def __init__(self, *options, listen='127.0.0.1:0'):
-        command = [os.environ['MSE_SERVER'], '--listen', listen, *options]
+        command = [*BOUND, os.environ['MSE_SERVER'], '--listen', listen, *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         first = self.process.stderr.readline()
         assert 'listening on ' in first, f'the server did not start: {first}'
