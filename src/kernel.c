@@ -325,10 +325,10 @@ static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divi
 
 /* ---- element by element */
 
-/* The gradient at or near a tie, where the divisor is an integer n, halved, of at most 2^50. Of the two doubles next to
- * the quotient the upper one is nearer if d - lower n/2 is more than half their distance times n/2. All this is a
- * multiple of the last place of lower, halved, and at most 4n of these, so that only d.low is left to be rounded: it is
- * compared instead. */
+/* The gradient at or near a tie, where the divisor is an integer n, halved, of at most 2^48. Of the two doubles next to
+ * the quotient the upper one is nearer if d - lower n/2 is more than half their distance times n/2. Without d.low all
+ * this is a multiple of a quarter of that distance and at most 9n of these, so that it is exact; d.low is compared with
+ * it. */
 static vector gradient_beside_tie(struct pair d, const struct divisor *by, mask *certain)
 {
     vector slack;
@@ -343,7 +343,7 @@ static vector gradient_beside_tie(struct pair d, const struct divisor *by, mask 
     return (vector)(((mask)upper & up) | ((mask)lower & ~up));
 }
 
-/* SCALED divides by a power of two, which commutes with rounding; DIVIDED by another integer up to 2^50. */
+/* SCALED divides by a power of two, which commutes with rounding; DIVIDED by another integer up to 2^48. */
 enum task { SCALED, DIVIDED, WEIGHTED, LOSSES, WEIGHTED_LOSSES };
 
 /* The lanes that are not certain: elements of no difference or no weight are 0, others may be subnormal gradients, and
@@ -415,7 +415,7 @@ static void gradient(const double *predictions, const double *targets, const dou
                      struct kernel_sum divisor, struct kernel_judge *judge, double *out)
 {
     struct divisor by = make_divisor(divisor, 0.5, DIVISION_BOUND);
-    bool whole = divisor.low == 0 && divisor.bound == 0 && divisor.high <= 0x1p50 &&
+    bool whole = divisor.low == 0 && divisor.bound == 0 && divisor.high <= 0x1p48 &&
                  divisor.high == (double)(long long)divisor.high;
     int exponent;
     if (weights != NULL || !whole)

@@ -20,7 +20,7 @@ struct kernel_judge {
     double (*decide)(struct kernel_judge *judge, double prediction, double target, double weight);
 };
 
-/* n is at most 2^50. weights may be NULL, but for weights(), and none may be negative, but for weights() too. */
+/* n is at most 2^48. weights may be NULL, but for weights(), and none may be negative, but for weights() too. */
 struct kernel {
     const char *name;
 

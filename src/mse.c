@@ -181,10 +181,10 @@ static bool usable(struct kernel_sum weights)
     return weights.high > 0 && isfinite(weights.high);
 }
 
-/* The kernel for n elements, of which it counts 2^50; NULL if exact.h has to do. */
+/* The kernel for n elements, of which it counts 2^48; NULL if exact.h has to do. */
 static const struct kernel *kernel_for(size_t n)
 {
-    return n <= UINT64_C(1) << 50 ? dispatch_kernel() : NULL;
+    return n <= UINT64_C(1) << 48 ? dispatch_kernel() : NULL;
 }
 
 /* The loss, if the kernel is certain of it. */
@@ -196,7 +196,7 @@ static bool kernel_loss(const double *predictions, const double *targets, const 
     struct kernel_sum total = estimated_weights(kernel, weights, n);
     if (!usable(total)) return false;
     struct kernel_sum sum = kernel->loss(predictions, targets, weights, n);
-    /* Here what underflowed is less than one in 2^-99 of the sum, which no bound is as small as. */
+    /* Here what underflowed is less than 2^-99 of the sum, which the bound, never below 2^-94, has room for. */
     if (!(sum.high >= 0x1p-900 * fmax(total.high, 1) && sum.high >= 0x1p-900 * (double)n)) return false;
     return kernel->quotient(sum, reduction == MSE_SUM ? unity : total, loss);
 }
