@@ -7,7 +7,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+
+/* Connections of which one call of connections_expire reminds; the next call begins with others. */
+#define ENDS_AT_ONCE 256
 
 enum phase { WAITING, COMING_IN, GOING_OUT, OVERDUE };
 
@@ -16,6 +20,7 @@ void connections_init(struct connections *connections)
     atomic_init(&connections->count, 0);
     pthread_mutex_init(&connections->lock, NULL);
     connections->first = NULL;
+    connections->ended = epoll_create1(EPOLL_CLOEXEC);
 }
 
 struct connection *connections_open(struct connections *connections, int socket)
@@ -36,6 +41,8 @@ struct connection *connections_open(struct connections *connections, int socket)
     connection->next = connections->first;
     if (connection->next != NULL) connection->next->previous = connection;
     connections->first = connection;
+    struct epoll_event end = {.events = EPOLLRDHUP, .data.ptr = connection};
+    epoll_ctl(connections->ended, EPOLL_CTL_ADD, socket, &end);
     pthread_mutex_unlock(&connections->lock);
     return connection;
 }
@@ -44,6 +51,7 @@ void connections_close(struct connections *connections, struct connection *conne
 {
     if (connection == NULL) return;
     pthread_mutex_lock(&connections->lock);
+    epoll_ctl(connections->ended, EPOLL_CTL_DEL, connection->socket, NULL);
     if (connection->next != NULL) connection->next->previous = connection->previous;
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
@@ -99,10 +107,24 @@ static void tell_overdue(int socket, unsigned timeout)
     if (!answer.constant) free(answer.text);
 }
 
+/* libmicrohttpd waits for edges, and takes a short read for all there is: it misses an end that comes with the last
+ * bytes, and would hold the connection until it is overdue. To shut down the side that has ended loses nothing, and is
+ * an edge. Repeated while the connection lasts, since that end, too, may come with bytes that are still to be read. */
+static void remind_of_ends(const struct connections *connections)
+{
+    struct epoll_event ends[ENDS_AT_ONCE];
+    int count = epoll_wait(connections->ended, ends, ENDS_AT_ONCE, 0);
+    for (int i = 0; i < count; i++) {
+        const struct connection *connection = ends[i].data.ptr;
+        shutdown(connection->socket, SHUT_RD);
+    }
+}
+
 void connections_expire(struct connections *connections)
 {
     int64_t now = machine_milliseconds();
     pthread_mutex_lock(&connections->lock);
+    remind_of_ends(connections);
     for (struct connection *connection = connections->first; connection != NULL; connection = connection->next) {
         if (now < atomic_load(&connection->deadline)) continue;
         bool was_coming_in = move_on(connection, COMING_IN, OVERDUE);

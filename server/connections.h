@@ -32,6 +32,7 @@ struct connections {
     atomic_size_t count;
     pthread_mutex_t lock; /* of the list; taken when a connection opens or closes, never for a request */
     struct connection *first;
+    int ended; /* an epoll instance: which callers have ended their side */
 };
 
 /* The limits are set already. */
@@ -54,7 +55,8 @@ bool connections_begin_answer(struct connection *connection);
 /* The answer has gone out. */
 void connections_end_request(const struct connections *connections, struct connection *connection);
 
-/* Shuts down every connection that is overdue; those whose request is coming in are told, with 408. */
+/* Shuts down every connection that is overdue; those whose request is coming in are told, with 408. Reminds the owners
+ * of connections whose callers have gone. */
 void connections_expire(struct connections *connections);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
@@ -101,6 +102,48 @@ static void a_connection_without_a_request_is_closed(void **state)
     service_close(&service);
 }
 
+/* The end comes in one segment with the last bytes, where it is easily missed. */
+static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **state)
+{
+    static const char *const pieces[] = {
+        "G", "POST /mse HTTP/1.1\r\nHost: a\r\n",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{\"targets\":[1"};
+    (void)state;
+    struct service service;
+    service_start(&service, (const char *const[]){"--request-timeout", "30m", "--idle-timeout", "30m", NULL});
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        assert_int_equal(send(wire.socket, pieces[i], strlen(pieces[i]), MSG_MORE), strlen(pieces[i]));
+        assert_int_equal(shutdown(wire.socket, SHUT_WR), 0);
+        assert_true(wire_is_closed(&wire));
+        wire_close(&wire);
+    }
+    service_close(&service);
+}
+
+static void a_caller_that_ends_its_side_gets_its_answer(void **state)
+{
+    (void)state;
+    struct service service;
+    struct wire wire;
+    service_start(&service, NULL);
+    for (int i = 0; i < 20; i++) {
+        char request[256];
+        int length = snprintf(request, sizeof request, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+                              strlen(good), good);
+        wire_connect(&wire, &service);
+        assert_int_equal(send(wire.socket, request, (size_t)length, MSG_MORE), length);
+        assert_int_equal(shutdown(wire.socket, SHUT_WR), 0);
+        struct reply reply = wire_reply(&wire, false);
+        reply_is(&reply, good_answer);
+        reply_free(&reply);
+        assert_true(wire_is_closed(&wire));
+        wire_close(&wire);
+    }
+    service_close(&service);
+}
+
 static void slow_callers_cost_others_nothing(void **state)
 {
     (void)state;
@@ -171,6 +214,8 @@ int main(void)
         cmocka_unit_test(headers_that_drip_are_answered_408),
         cmocka_unit_test(a_silent_request_is_answered_408),
         cmocka_unit_test(a_connection_without_a_request_is_closed),
+        cmocka_unit_test(a_caller_that_ends_half_way_is_let_go_long_before_its_time),
+        cmocka_unit_test(a_caller_that_ends_its_side_gets_its_answer),
         cmocka_unit_test(slow_callers_cost_others_nothing),
         cmocka_unit_test(one_connection_too_many_is_told_so_and_harms_nobody),
         cmocka_unit_test(headers_over_the_limit_are_answered_431),
