@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define POOL_SIZE       ((size_t)128 * 1024)
+#define POOL_SIZE       ((size_t)64 * 1024)
 #define CONNECTIONS_MAX 10000U /* --max-connections */
 #define IDLE_TIMEOUT    75U    /* --idle-timeout, in seconds */
 

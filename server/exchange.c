@@ -12,7 +12,6 @@
 #include "tokens.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +141,14 @@ static void decide(struct exchange *exchange, const struct head *head)
         exchange->is_refused && (head_awaits_leave(head) || head_body_length(head) > exchange->service->max_body);
 }
 
+/* Copies text, cut where it does not fit. */
+static void copy_cut(char *copy, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size - 1);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+}
+
 /* What must outlive the head, so that the end of the exchange can be told. */
 static void remember(struct exchange *exchange, const struct head *head)
 {
@@ -150,9 +157,9 @@ static void remember(struct exchange *exchange, const struct head *head)
     exchange->sent = 0;
     exchange->elements = 0;
     exchange->status = 0;
-    snprintf(exchange->method, sizeof exchange->method, "%s", head->method);
+    copy_cut(exchange->method, sizeof exchange->method, head->method);
     if (!exchange->service->access_log) return;
-    snprintf(exchange->path, sizeof exchange->path, "%s", head->target);
+    copy_cut(exchange->path, sizeof exchange->path, head->target);
     address_text(head->peer, exchange->peer);
     head_trace_id(head, exchange->trace_id);
 }

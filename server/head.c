@@ -22,36 +22,47 @@ static bool goes_on_after(const char *name, const char *beginning)
 
 /* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends the text of a folded
  * line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5, and the body a second request. */
-static bool is_bad_name(const char *name)
+static bool is_bad_name(const char *name, size_t length)
 {
-    const char *p = name;
-    while (isalnum((unsigned char)*p) || (*p != '\0' && strchr("!#$%&'*+-.^_`|~", *p) != NULL)) p++;
-    return p == name || *p != '\0' || goes_on_after(name, "Content-Length") || goes_on_after(name, "Transfer-Encoding");
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL) return true;
+    }
+    return length == 0 || goes_on_after(name, "Content-Length") || goes_on_after(name, "Transfer-Encoding");
+}
+
+/* Most headers matter to nobody, and most names differ in length. */
+static bool is_named(const char *name, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && strcasecmp(name, wanted) == 0;
 }
 
 void head_add(struct head *head, const char *name, const char *value)
 {
-    if (is_bad_name(name)) {
+    size_t length = strlen(name);
+    if (is_bad_name(name, length)) {
         head->has_bad_name = true;
-    } else if (is_equal(name, "Host")) {
+    } else if (is_named(name, length, "Host")) {
         head->hosts++;
-    } else if (is_equal(name, "Accept")) {
+    } else if (is_named(name, length, "Accept")) {
         if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
-    } else if (is_equal(name, "Content-Type")) {
+    } else if (is_named(name, length, "Content-Type")) {
         head->content_type = value;
-    } else if (is_equal(name, "Content-Length")) {
+    } else if (is_named(name, length, "Content-Length")) {
         head->content_length = value;
         head->content_lengths++;
-    } else if (is_equal(name, "Content-Encoding")) {
+    } else if (is_named(name, length, "Content-Encoding")) {
         head->content_encoding = value;
-    } else if (is_equal(name, "Transfer-Encoding")) {
+    } else if (is_named(name, length, "Transfer-Encoding")) {
         head->transfer_encoding = value;
         head->transfer_encodings++;
-    } else if (is_equal(name, "Expect")) {
+    } else if (is_named(name, length, "Expect")) {
         head->expect = value;
-    } else if (is_equal(name, "Authorization")) {
+    } else if (is_named(name, length, "Authorization")) {
         head->authorization = value;
-    } else if (is_equal(name, "traceparent")) {
+    } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
     }
 }

@@ -12,7 +12,7 @@
 _Static_assert(ELEMENT_MAX <= ANSWER_ROOM_MIN, "every piece of a body has room for one element");
 
 /* A reply whose text surely fits in this many bytes is sent as one buffer, a longer one as it is written. */
-#define WHOLE_MAX 32768
+#define WHOLE_MAX 120000
 
 #define HEAD_MAX 64 /* {"loss": and a number */
 

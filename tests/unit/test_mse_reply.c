@@ -119,7 +119,7 @@ static char *large_request(size_t rows, size_t columns, const char *reduction)
 static void a_long_reply_is_the_same_in_pieces_of_any_size(void **state)
 {
     (void)state;
-    char *request = large_request(40, 50, "mean");
+    char *request = large_request(60, 50, "mean");
     char *whole = reply_to(request, 1 << 20);
     assert_int_equal(strncmp(whole, "{\"loss\":", 8), 0);
     assert_string_equal(whole + strlen(whole) - 4, "]]}}");
