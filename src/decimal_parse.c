@@ -4,9 +4,9 @@
  * takes what fits in a window of bytes that all may be read, and declines the rest. From digits to a double it is one
  * way: nearest() multiplies by a power of ten of 128 bits, and where that cannot decide, decimal_exact does. */
 #include "decimal.h"
+#include "decimal_digits.h"
 #include "decimal_exact.h"
 #include "decimal_powers.h"
-#include "decimal_window.h"
 
 #include <float.h>
 #include <string.h>
@@ -223,7 +223,7 @@ __attribute__((always_inline)) static inline struct reading read_window(const ch
         n = (uint64_t)*p & 15;
     } else {
         if (unusual(whole - 1 >= 19 || *p == '0')) return declined;
-        n = window_digits(p, whole);
+        n = digits_at(p, whole);
     }
     p += whole;
     if (usual(*p == '.')) {
@@ -232,15 +232,15 @@ __attribute__((always_inline)) static inline struct reading read_window(const ch
         p += 1 + fraction;
         if (unusual(fraction - 1 >= (comma ? 20 : 19))) return declined;
         if (unusual(whole + fraction > 19 && n != 0)) return declined;
-        n *= window_tens[fraction];
+        n *= digits_tens[fraction];
         if (!comma) {
-            n += window_digits(p - fraction, fraction);
+            n += digits_at(p - fraction, fraction);
         } else if (unusual(fraction <= 8)) {
-            n += window_last_eight(p, fraction);
+            n += digits_last_eight(p, fraction);
         } else {
-            uint64_t above = window_above_sixteen(p, fraction);
+            uint64_t above = digits_above_sixteen(p, fraction);
             if (above > 999) return declined;
-            n += above * 10000000000000000 + window_last_sixteen(p, fraction);
+            n += above * 10000000000000000 + digits_last_sixteen(p, fraction);
         }
     }
     if (unusual(p != comma && (*p | 0x20) == 'e')) return read_window_exponent(p + 1, n, -(int)fraction, negative);
@@ -257,7 +257,7 @@ __attribute__((always_inline)) static inline struct reading read_window(const ch
 enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value)
 {
     if (limit - text >= WINDOW) {
-        struct reading reading = read_window(text, window_look(text).other, NULL);
+        struct reading reading = read_window(text, digits_look(text).other, NULL);
         if (reading.end) {
             memcpy(value, &reading.bits, sizeof reading.bits);
             *end = reading.end;
@@ -298,7 +298,7 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
         if (usual((size_t)(begin - text) - WINDOW_BEFORE < windows)) {
             /* The comma is found first, so that the processor begins with the next element before this one is done. The
              * empty instruction keeps compilers from computing next of reading.end, known to be the same, but later. */
-            struct window_masks masks = window_look(begin);
+            struct digits_masks masks = digits_look(begin);
             const char *comma = begin + (unsigned)__builtin_ctzll(masks.comma | (uint64_t)1 << 32);
             unsigned space = *begin == ' ';
             next = comma + 1;

@@ -6,13 +6,11 @@
  * which then is the shortest decimal, and else an integer, and the nearest is the closest of the shortest. This is
  * R. Giulietti's Schubfach ("The Schubfach way to render doubles", 2020). */
 #include "decimal.h"
+#include "decimal_digits.h"
 #include "decimal_powers.h"
 #include "decimal_shortest.h"
 
 #include <string.h>
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
 /* ---- double -> digits */
 
@@ -96,53 +94,6 @@ struct decimal decimal_shortest(double value)
 
 /* ---- digits -> text */
 
-/* The digits of two numbers below 10^8, as sixteen bytes of text, and how many there are up to the last that is not 0.
- */
-#if defined(__SSE2__)
-static inline unsigned sixteen_digits(uint32_t high, uint32_t low, char *out)
-{
-    /* each step splits every number in two, side by side: 8 digits, 4, 2, 1 */
-    __m128i x = _mm_unpacklo_epi64(_mm_cvtsi32_si128((int)high), _mm_cvtsi32_si128((int)low));
-    __m128i quotient = _mm_srli_epi64(_mm_mul_epu32(x, _mm_set1_epi64x(3518437209)), 45); /* / 10000 */
-    x = _mm_add_epi64(quotient, _mm_slli_epi64(_mm_sub_epi64(x, _mm_mul_epu32(quotient, _mm_set1_epi64x(10000))), 32));
-    quotient = _mm_srli_epi16(_mm_mulhi_epu16(x, _mm_set1_epi16(5243)), 3); /* / 100 */
-    x = _mm_add_epi16(quotient, _mm_slli_epi32(_mm_sub_epi16(x, _mm_mullo_epi16(quotient, _mm_set1_epi16(100))), 16));
-    quotient = _mm_mulhi_epu16(x, _mm_set1_epi16(6554)); /* / 10 */
-    x = _mm_add_epi8(quotient, _mm_slli_epi16(_mm_sub_epi16(x, _mm_mullo_epi16(quotient, _mm_set1_epi16(10))), 8));
-    _mm_storeu_si128((__m128i *)out, _mm_add_epi8(x, _mm_set1_epi8('0')));
-    unsigned zeros = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_setzero_si128()));
-    return (unsigned)__builtin_clz(zeros << 1 ^ 0x1ffff) ^ 31; /* the place of the highest bit; bit 0 is set */
-}
-#else
-/* The digits of a number below 10^8, the first in the lowest byte. */
-static inline uint64_t eight_digits(uint32_t number)
-{
-    uint64_t x = number, quotient = x / 10000;
-    x = quotient + ((x - quotient * 10000) << 32);
-    quotient = x * 5243 >> 19 & 0x0000007f0000007f; /* / 100 */
-    x = quotient + ((x - quotient * 100) << 16);
-    quotient = x * 103 >> 10 & 0x000f000f000f000f; /* / 10 */
-    return quotient + ((x - quotient * 10) << 8);
-}
-
-static inline void store8(char *out, uint64_t word)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    memcpy(out, &word, sizeof word);
-}
-
-static inline unsigned sixteen_digits(uint32_t high, uint32_t low, char *out)
-{
-    uint64_t first = eight_digits(high), second = eight_digits(low);
-    store8(out, first + 0x3030303030303030);
-    store8(out + 8, second + 0x3030303030303030);
-    if (second) return 16 - (unsigned)__builtin_clzll(second) / 8;
-    return first ? 8 - (unsigned)__builtin_clzll(first) / 8 : 0;
-}
-#endif
-
 /* Writes an exponent at p, and returns the length of the text from out on. */
 __attribute__((noinline)) static size_t end_with_exponent(char *out, char *p, int exponent)
 {
@@ -173,13 +124,13 @@ __attribute__((noinline)) static size_t end_with_point(char *out, char *p, int p
     return (size_t)(p + more + 2 - out);
 }
 
-static inline size_t write(struct decimal decimal, char *out)
+/* decimal_write, to be inlined. A choice that numbers of one array make now so and now so is made by masks. */
+static inline size_t lay_out(struct decimal decimal, char *out)
 {
     const uint64_t least = 10000000000000000; /* of seventeen digits */
     uint64_t digits = decimal.digits;
     int point = decimal.exponent + 17; /* how many digits stand before it */
-    /* sixteen digits or seventeen, in no order that a processor could foresee: masks, that no compiler makes a branch
-     */
+    /* sixteen digits become seventeen */
     int sixteen = digits < least;
     digits += 9 * digits & -(uint64_t)sixteen;
     point -= sixteen;
@@ -194,30 +145,30 @@ static inline size_t write(struct decimal decimal, char *out)
     uint32_t low = (uint32_t)(digits - top * 100000000), first = (uint32_t)top / 100000000;
     uint32_t high = (uint32_t)top - first * 100000000;
 
-    int plain = (unsigned)point + 5 <= 21 + 5, dot = (point == 1) | !plain;
+    /* what has an exponent looks as if the point stood after the first digit */
+    int exponent = point - 1, plain = (unsigned)point + 5 <= 21 + 5;
+    point = 1 + (exponent & -plain);
     char *p = out;
     *p = '-';
     p += decimal.negative;
     memcpy(p, "0.000000", 8);
-    p += (2 - point) & -(plain & (point <= 0));
+    p += (2 - point) & -(point <= 0);
     *p++ = (char)('0' + first);
     *p = '.';
-    int more = (int)sixteen_digits(high, low, p + dot);
-    if (plain && point > 1) return end_with_point(out, p - 1, point, more);
-    p += more + (dot & (more > 0));
-    /* an exponent of one digit is written without a branch, too: about 1e-6, texts with and without one are mixed */
-    int exponent = point - 1, size = exponent < 0 ? -exponent : exponent;
-    if (!plain && size >= 10) return end_with_exponent(out, p, exponent);
-    p[0] = 'e';
-    p[1] = exponent < 0 ? '-' : '+';
-    p[2] = (char)('0' + size);
+    int more = (int)digits_write_sixteen(high, low, p + (point == 1));
+    if (point > 1) return end_with_point(out, p - 1, point, more);
+    p += more + ((point == 1) & (more > 0));
+    if ((exponent < -9 || exponent > 0) && !plain) return end_with_exponent(out, p, exponent);
+    /* e-7 to e-9, or nothing */
+    memcpy(p, "e-", 2);
+    p[2] = (char)('0' - exponent);
     p += 3 & -!plain;
     return (size_t)(p - out);
 }
 
 size_t decimal_write(struct decimal decimal, char *out)
 {
-    return write(decimal, out);
+    return lay_out(decimal, out);
 }
 
 static size_t print_exact(double value, char *out)
@@ -230,5 +181,5 @@ size_t decimal_print(double value, char *out)
     uint64_t bits;
     struct decimal decimal;
     memcpy(&bits, &value, sizeof bits);
-    return shortest(bits, &decimal) ? write(decimal, out) : print_exact(value, out);
+    return shortest(bits, &decimal) ? lay_out(decimal, out) : print_exact(value, out);
 }
