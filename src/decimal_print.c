@@ -120,7 +120,7 @@ __attribute__((noinline)) static size_t end_with_point(char *out, char *p, int p
     memcpy(far, p + 9, 8);
     p[point] = '.';
     memcpy(p + point + 1, near, 8);
-    if (point <= 9) memcpy(p + 10, far, 8);
+    if (point < 9) memcpy(p + 10, far, 8);
     return (size_t)(p + more + 2 - out);
 }
 

@@ -10,16 +10,17 @@
 
 #include <cmocka.h>
 
-char *page_end;
+char *page_begin, *page_end;
 
 int decimal_check_map(void **state)
 {
     (void)state;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), length = (LENGTH_MAX / page + 3) * page;
-    char *pages = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED || mprotect(pages + length - page, page, PROT_NONE) != 0) return -1;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), length = (LENGTH_MAX / page + 4) * page;
+    char *pages = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return -1;
+    page_begin = pages + page;
     page_end = pages + length - page;
-    return 0;
+    return mprotect(page_begin, (size_t)(page_end - page_begin), PROT_READ | PROT_WRITE);
 }
 
 static struct result parse(const char *text, const char *limit)

@@ -8,11 +8,11 @@
 
 #define LENGTH_MAX 8192 /* bytes of the longest text tried */
 
-/* Set up for a group of tests: maps the pages of which the last may not be read. */
+/* Set up for a group of tests: maps pages between two that may not be read. */
 int decimal_check_map(void **state);
 
-/* The byte after the last that may be read; at least LENGTH_MAX + 256 before it may be written. */
-extern char *page_end;
+/* The first byte of those pages, and the one after the last: at least LENGTH_MAX + 256 bytes apart. */
+extern char *page_begin, *page_end;
 
 struct result {
     enum decimal_status status;

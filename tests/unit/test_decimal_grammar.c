@@ -198,15 +198,15 @@ static void check_run(const char *text, const char *limit, size_t room)
 static size_t random_run(char *text, uint64_t *random)
 {
     const char *const between[] = {",", ", ", ",\n  ", " , ", ",\t\r\n ", "\n,", ",,", ";", "]", ",x", "], [", ",]"};
-    const char *const formats[] = {"%.17g", "%.6f", "%.3g", "%.0f", "%.16f", "%.20e"};
-    unsigned style = (unsigned)(random_bits(random) % 6), usual = (unsigned)(random_bits(random) % 4);
+    const char *const formats[] = {"%.17g", "%.6f", "%.3g", "%.0f", "%.16f", "%.20e", "%.20f", "%.19f"};
+    unsigned style = (unsigned)(random_bits(random) % 8), usual = (unsigned)(random_bits(random) % 4);
     unsigned faults = random_bits(random) % 2 ? 12 : 6;
     char *p = text;
     for (int i = 0; i < 20; i++) {
         uint64_t draw = random_bits(random);
         double value = draw % 9 ? (double)(int32_t)draw / 1e9 : random_double(random);
         if (draw >> 40 & 1) value *= 1e-5;
-        p += sprintf(p, formats[draw >> 50 & 3 ? style : (draw >> 54) % 6], value);
+        p += sprintf(p, formats[draw >> 50 & 3 ? style : (draw >> 54) % 8], value);
         p += sprintf(p, "%s", between[draw >> 48 & 15 ? usual : (draw >> 58) % faults]);
     }
     return (size_t)(p - text);
@@ -226,6 +226,18 @@ static void runs_hold_what_their_elements_hold_one_by_one(void **state)
     }
 }
 
+static void a_run_reads_nothing_before_its_text(void **state)
+{
+    (void)state;
+    for (int first = 1; first < 30; first++) {
+        for (int fraction = 1; fraction < 20; fraction++) {
+            int length = sprintf(page_begin, "%0*d,0.%0*d,%064d", first, 0, fraction, 5, 0);
+            page_begin[0] = '1'; /* no zeros begin a number */
+            check_run(page_begin, page_begin + length, RUN_MAX);
+        }
+    }
+}
+
 static void a_run_stops_before_a_number_that_is_too_long(void **state)
 {
     (void)state;
@@ -240,7 +252,7 @@ static void a_run_stops_before_a_number_that_is_too_long(void **state)
     }
 }
 
-static void a_run_is_cut_at_every_byte_without_reading_on(void **state)
+static void a_run_is_cut_at_every_byte_without_reading_beyond(void **state)
 {
     (void)state;
     static char text[RUN_MAX * 400];
@@ -251,6 +263,8 @@ static void a_run_is_cut_at_every_byte_without_reading_on(void **state)
         for (size_t cut = 0; cut <= length; cut++) {
             char *at_end = memcpy(page_end - cut, text, cut);
             check_run(at_end, page_end, RUN_MAX);
+            memcpy(page_begin, text, cut);
+            check_run(page_begin, page_begin + cut, RUN_MAX);
         }
     }
 }
@@ -263,8 +277,9 @@ int main(void)
         cmocka_unit_test(every_short_text_is_judged_by_the_grammar),
         cmocka_unit_test(every_byte_after_every_beginning_is_judged_by_the_grammar),
         cmocka_unit_test(runs_hold_what_their_elements_hold_one_by_one),
+        cmocka_unit_test(a_run_reads_nothing_before_its_text),
         cmocka_unit_test(a_run_stops_before_a_number_that_is_too_long),
-        cmocka_unit_test(a_run_is_cut_at_every_byte_without_reading_on),
+        cmocka_unit_test(a_run_is_cut_at_every_byte_without_reading_beyond),
     };
     return cmocka_run_group_tests(tests, decimal_check_map, NULL);
 }

@@ -140,6 +140,22 @@ static void an_exponent_of_any_length_counts(void **state)
     }
 }
 
+static void an_exponent_makes_up_for_any_count_of_zeros(void **state)
+{
+    (void)state;
+    static char text[30000];
+    const char *end;
+    double value;
+    for (int zeros = 9000; zeros < 21000; zeros += 3999) {
+        sprintf(text, "0.%0*d5e%d,", zeros, 0, zeros);
+        assert_int_equal(decimal_parse(text, text + strlen(text), &end, &value), DECIMAL_DONE);
+        assert_int_equal(bits_of(value), bits_of(0.5));
+        sprintf(text, "5%0*de-%d,", zeros, 0, zeros);
+        assert_int_equal(decimal_parse(text, text + strlen(text), &end, &value), DECIMAL_DONE);
+        assert_int_equal(bits_of(value), bits_of(5));
+    }
+}
+
 /* Writes the digits of mantissa * 2^exponent, less so many units of the last, and returns the power of ten they count.
  */
 static int exact_digits(uint64_t mantissa, int exponent, unsigned less, char *digits)
@@ -286,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_texts_have_their_value),
         cmocka_unit_test(an_exponent_of_any_length_counts),
+        cmocka_unit_test(an_exponent_makes_up_for_any_count_of_zeros),
         cmocka_unit_test(halfway_cases_round_to_even_and_their_neighbours_away),
         cmocka_unit_test(random_texts_read_as_strtod_reads_them),
         cmocka_unit_test(random_digits_read_as_strtod_reads_them),
