@@ -65,8 +65,7 @@ static void consume(struct answer *answer)
 /* The status of the answer to a request of which allocation number failing fails; 0 where there could be none. */
 static unsigned status_of(const char *target, const char *body, long failing)
 {
-    struct head head = {
-        .method = body != NULL ? "POST" : "GET", .target = target, .version = "HTTP/1.1", .hosts = 1};
+    struct head head = {.method = body != NULL ? "POST" : "GET", .target = target, .version = "HTTP/1.1", .hosts = 1};
     struct answer answer;
     allocations_left = failing;
     struct exchange *exchange = exchange_open(&service, &head);
