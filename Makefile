@@ -142,8 +142,6 @@ build/tests/faults/test_faults: build/obj/release/tests/faults/test_faults.o $(H
 	@mkdir -p $(@D)
 	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
-build/obj/release/tests/faults/test_faults.o: CPPFLAGS += -Itests/http
-
 test-faults: build/mse-server build/tests/faults/faults.so build/tests/faults/test_faults ## let memory, descriptors and sockets fail
 	MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/faults/faults.so tests/run build/tests/faults/test_faults
 

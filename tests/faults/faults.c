@@ -38,17 +38,17 @@ void *malloc(size_t size)
     return fails("memory") ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-    return fails("memory") ? NULL : __libc_calloc(count, size);
+    return fails("memory") ? NULL : __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *block, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-    return fails("memory") ? NULL : __libc_realloc(block, size);
+    return fails("memory") ? NULL : __libc_realloc(ptr, size);
 }
 
-int accept4(int listener, __SOCKADDR_ARG peer, socklen_t *restrict length, int flags)
+int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict addr_len, int flags)
 {
     int (*original)(int, __SOCKADDR_ARG, socklen_t *, int);
     *(void **)&original = dlsym(RTLD_NEXT, "accept4");
@@ -56,12 +56,12 @@ int accept4(int listener, __SOCKADDR_ARG peer, socklen_t *restrict length, int f
         errno = EMFILE;
         return -1;
     }
-    int socket = original(listener, peer, length, flags);
+    int socket = original(fd, addr, addr_len, flags);
     if (socket >= 0) atomic_store(&has_begun, true);
     return socket;
 }
 
-ssize_t send(int socket, const void *bytes, size_t length, int flags)
+ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
     ssize_t (*original)(int, const void *, size_t, int);
     *(void **)&original = dlsym(RTLD_NEXT, "send");
@@ -69,10 +69,10 @@ ssize_t send(int socket, const void *bytes, size_t length, int flags)
         errno = ECONNRESET;
         return -1;
     }
-    return original(socket, bytes, length, flags);
+    return original(fd, buf, n, flags);
 }
 
-ssize_t sendmsg(int socket, const struct msghdr *message, int flags)
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     ssize_t (*original)(int, const struct msghdr *, int);
     *(void **)&original = dlsym(RTLD_NEXT, "sendmsg");
@@ -80,5 +80,5 @@ ssize_t sendmsg(int socket, const struct msghdr *message, int flags)
         errno = ECONNRESET;
         return -1;
     }
-    return original(socket, message, flags);
+    return original(fd, message, flags);
 }

@@ -1,7 +1,7 @@
 /* test_faults.c - the server while memory, descriptors or sockets fail under it: every caller gets a whole answer, or a
  * closed connection; the server goes on, and stops as it should. $MSE_FAULTS names the library that makes them fail. */
-#include "client.h"
-#include "cmocka_all.h"
+#include "../http/client.h"
+#include "../http/cmocka_all.h"
 
 #include <errno.h>
 #include <poll.h>

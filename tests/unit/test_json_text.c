@@ -1,4 +1,4 @@
-/* The automata of strings and numbers, tried on all there is of what is small enough for that. */
+/* test_json_text.c - the automata of strings and numbers, tried on all there is of what is small enough for that. */
 #include "json_text.h"
 
 #include <setjmp.h>
