@@ -106,22 +106,22 @@ __attribute__((noinline)) static size_t end_with_exponent(char *out, char *p, in
     return (size_t)(p - out);
 }
 
-/* Puts the point after 2 to 21 of the 17 digits at p, of which so many after the first are not only zeros, and returns
- * the length of the text from out on. */
-__attribute__((noinline)) static size_t end_with_point(char *out, char *p, int point, int more)
+/* Writes the sixteen digits high and low from p on, after the first digit, and the point after 2 to 21 digits in all.
+ * Returns the length of the text from out on. What is moved is not read back from out: a processor may not know yet
+ * where out stands, and would have to wait for it. */
+__attribute__((noinline)) static size_t end_with_point(char *out, char *p, uint32_t high, uint32_t low, int point)
 {
+    char digits[24] = {0};
+    int more = (int)digits_write_sixteen(high, low, digits);
+    memcpy(p, digits, 16);
     if (point > more) {
-        memcpy(p + 17, "0000", 4);
-        return (size_t)(p + point - out);
+        memcpy(p + 16, "0000", 4);
+        return (size_t)(p + point - 1 - out);
     }
-    /* each of the two moves reads what one store wrote, unless point is great, and so need not wait for the cache */
-    char near[8], far[8];
-    memcpy(near, p + point, 8);
-    memcpy(far, p + 9, 8);
-    p[point] = '.';
-    memcpy(p + point + 1, near, 8);
-    if (point < 9) memcpy(p + 10, far, 8);
-    return (size_t)(p + more + 2 - out);
+    p[point - 1] = '.';
+    memcpy(p + point, digits + point - 1, 8);
+    if (point < 9) memcpy(p + 9, digits + 8, 8);
+    return (size_t)(p + more + 1 - out);
 }
 
 /* decimal_write, to be inlined. A choice that numbers of one array make now so and now so is made by masks. */
@@ -155,8 +155,8 @@ static inline size_t lay_out(struct decimal decimal, char *out)
     p += (2 - point) & -(point <= 0);
     *p++ = (char)('0' + first);
     *p = '.';
+    if (point > 1) return end_with_point(out, p, high, low, point);
     int more = (int)digits_write_sixteen(high, low, p + (point == 1));
-    if (point > 1) return end_with_point(out, p - 1, point, more);
     p += more + ((point == 1) & (more > 0));
     if ((exponent < -9 || exponent > 0) && !plain) return end_with_exponent(out, p, exponent);
     /* e-7 to e-9, or nothing */
