@@ -6,6 +6,8 @@ ARCH     ?= $(shell uname -m)
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
 SONAME   := libmse.so.$(firstword $(subst ., ,$(VERSION)))
+# What is built is named; V=1 shows the whole command.
+SHOW     = $(if $(V),,@echo '  $@'; )
 VARIANTS := release debug asan tsan fuzz gcc clang
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
@@ -66,37 +68,37 @@ $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
-	$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
-	$$(CC) -c -o $$@ $$<
+	$$(SHOW)$$(CC) -c -o $$@ $$<
 
 build/obj/$1/src/kernel_%.o: src/kernel.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
-	$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 $2/libmse.a: $$($1.library)
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(SHOW)$$(AR) rcs $$@ $$^
 
 $2/libmse.so: $$($1.library) src/libmse.map
-	$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now,--version-script=src/libmse.map $$(LDFLAGS) \
+	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now,--version-script=src/libmse.map $$(LDFLAGS) \
 	    -o $$@ $$($1.library) -lm
 
 $2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
-	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
+	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
 
 $$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o \
     $(UNIT_SUPPORT:%=build/obj/$1/%.o) $$($1.server) $2/libmse.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
+	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
 
 $$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
     $(HTTP_SUPPORT:%=build/obj/$1/%.o) $2/libmse.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
+	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
 
 # It fails the allocations of the server's own code.
 $2/tests/unit/test_short_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc,--wrap=free
@@ -136,11 +138,11 @@ test-http: build/mse-server $(release.http) ## run the HTTP tests against the se
 # Faults are for the release build: a sanitizer's allocator would be in the way.
 build/tests/faults/faults.so: tests/faults/faults.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
-	$(CC) -std=c17 -g -O2 $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
+	$(SHOW)$(CC) -std=c17 -g -O2 $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 
 build/tests/faults/test_faults: build/obj/release/tests/faults/test_faults.o $(HTTP_SUPPORT:%=build/obj/release/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 test-faults: build/mse-server build/tests/faults/faults.so build/tests/faults/test_faults ## let memory, descriptors and sockets fail
 	MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/faults/faults.so tests/run build/tests/faults/test_faults
@@ -179,7 +181,7 @@ test-exhaustive: build/tests/exhaustive/decimal ## read and print COUNT=10000000
 build/tests/exhaustive/%: build/obj/release/tests/exhaustive/%.o $(UNIT_SUPPORT:%=build/obj/release/%.o) \
     $(release.server) build/libmse.a
 	@mkdir -p $(@D)
-	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
+	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
@@ -194,7 +196,7 @@ fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wil
 
 $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/libmse.a
 	@mkdir -p $(@D)
-	clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
+	$(SHOW)clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
 
 # Coverage is wanted of what is tried, not of what it is held against; and where long integers are added up, that of
 # every comparison would take most of the time and teach nothing.
@@ -222,7 +224,7 @@ bench_programs := $(addprefix build/bench/,transport obvious client \
 
 $(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/libmse.a
 	@mkdir -p $(@D)
-	$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
+	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
 build/bench/transport build/bench/obvious: build/obj/release/bench/peer.o
 build/bench/numerics: build/obj/release/bench/plain.o
@@ -230,7 +232,7 @@ build/obj/release/bench/plain.o: flags.release := -O3 -march=native
 
 build/bench/decimal: bench/decimal.cpp build/libmse.a
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -O3 -march=native $(addprefix -isystem ,$(wildcard /usr/include/dragonbox-*)) -Isrc -o $@ $^ \
+	$(SHOW)$(CXX) -std=c++17 -O3 -march=native $(addprefix -isystem ,$(wildcard /usr/include/dragonbox-*)) -Isrc -o $@ $^ \
 	    -ldragonbox_to_chars
 
 bench: ## measure beside the peers, in some 8 minutes; writes docs/speed.svg
