@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -63,26 +62,8 @@ static void set_header(struct request *request, const char *name, const char *va
         head->size = strtoul(value, NULL, 10);
     } else if (strcmp(name, ":surplus") == 0) {
         head->is_surplus = true;
-    } else if (strcasecmp(name, "Host") == 0) {
-        head->hosts++;
-    } else if (strcasecmp(name, "Accept") == 0) {
-        if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
-    } else if (strcasecmp(name, "Content-Type") == 0) {
-        head->content_type = value;
-    } else if (strcasecmp(name, "Content-Encoding") == 0) {
-        head->content_encoding = value;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        head->content_length = value;
-        head->content_lengths++;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        head->transfer_encoding = value;
-        head->transfer_encodings++;
-    } else if (strcasecmp(name, "Authorization") == 0) {
-        head->authorization = value;
-    } else if (strcasecmp(name, "Expect") == 0) {
-        head->expect = value;
-    } else if (strcasecmp(name, "traceparent") == 0) {
-        head->traceparent = value;
+    } else {
+        head_add(head, name, value);
     }
 }
 
