@@ -105,32 +105,34 @@ static bool refuse_by_route(struct exchange *exchange, const struct head *head)
     return true;
 }
 
-/* Sets what the head decides. A refusal waits for the end of the body, since an answer before it costs the connection,
- * unless the body's end cannot be told, or it is too large, or the caller waits for leave to send it. */
+/* Whether the head is refused whatever it asks for: its body's end cannot be told, or the connection is not served. */
+static bool refuse_by_head(struct exchange *exchange, const struct head *head)
+{
+    struct problem *refusal = &exchange->refusal;
+    const char *fault = head_framing_fault(head);
+    if (fault != NULL) {
+        problem_set(refusal, PROBLEM_MALFORMED_HEADERS, "", "%s", fault);
+    } else if (head->is_surplus) {
+        problem_set(refusal, PROBLEM_TOO_MANY_CONNECTIONS, "", "Connect again later, or keep fewer connections.");
+    } else if (head->size > HEAD_MAX) {
+        problem_set(refusal, PROBLEM_HEADERS_TOO_LARGE, "", "Send at most %d bytes of headers.", HEAD_MAX);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Sets what the head decides. A refusal by the route waits for the end of the body, since an answer before it costs the
+ * connection, unless the body is too large, or the caller waits for leave to send it. */
 static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
-    const char *fault = head_framing_fault(head);
-
     exchange->route = routes_find(path);
     exchange->is_options = strcmp(head->method, "OPTIONS") == 0;
-    exchange->is_refused = true;
-    if (fault != NULL) {
-        problem_set(&exchange->refusal, PROBLEM_MALFORMED_HEADERS, "", "%s", fault);
-        exchange->is_urgent = true;
-        return;
-    }
-    if (head->is_surplus) {
-        problem_set(&exchange->refusal, PROBLEM_TOO_MANY_CONNECTIONS, "",
-                    "Connect again later, or keep fewer connections.");
-        exchange->is_urgent = true;
-        return;
-    }
-    if (head->size > HEAD_MAX) {
-        problem_set(&exchange->refusal, PROBLEM_HEADERS_TOO_LARGE, "", "Send at most %d bytes of headers.", HEAD_MAX);
-        exchange->is_urgent = true;
-        return;
-    }
+    exchange->is_urgent = refuse_by_head(exchange, head);
+    exchange->is_refused = exchange->is_urgent;
+    if (exchange->is_urgent) return;
+
     if (exchange->route == NULL) {
         exchange->is_refused = !(exchange->is_options && strcmp(path, "*") == 0);
         problem_set(&exchange->refusal, PROBLEM_NOT_FOUND, "", "Use one of the paths there are: %s.", routes_paths());
@@ -169,7 +171,6 @@ struct exchange *exchange_open(struct service *service, const struct head *head)
     struct exchange *exchange = malloc(sizeof *exchange);
     if (exchange == NULL) return NULL;
     exchange->service = service;
-    exchange->is_urgent = false;
     exchange->challenge = NULL;
     exchange->state = NULL;
     atomic_fetch_add(&service->requests, 1);
