@@ -4,7 +4,6 @@
 
 #include "service.h"
 
-#include <stdbool.h>
 #include <sys/socket.h>
 
 struct http;
