@@ -197,7 +197,7 @@ static const struct option_row {
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_memory},
     {"max-connections", "N", "10000", true, "connections served at once; past it 503",
      "a whole number from 1 to 1000000", set_max_connections},
-    {"request-timeout", "TIME", "60s", true, "from the first byte of a request to its last; past it 408",
+    {"request-timeout", "TIME", "60s", true, "from the first line of a request to its last byte; past it 408",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_request_timeout},
     {"idle-timeout", "TIME", "75s", true, "a connection without a request, or on which nothing moves",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
