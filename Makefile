@@ -39,6 +39,9 @@ kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
 
+# src/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
+wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mbmi -mbmi2
+
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
 TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
 
@@ -77,6 +80,10 @@ build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 build/obj/$1/src/kernel_%.o: src/kernel.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+
+build/obj/$1/src/%_wide.o: src/%_wide.c | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $$(@D)
+	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(wide.$(ARCH)) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 $2/libmse.a: $$($1.library)
 	@mkdir -p $$(@D)

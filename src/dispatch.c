@@ -55,3 +55,13 @@ const struct kernel *dispatch_kernel(void)
     }
     return atomic_load_explicit(&chosen, memory_order_relaxed);
 }
+
+bool dispatch_wide(void)
+{
+#if defined __x86_64__
+    return dispatch_kernel() == &kernel_avx512 && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}

@@ -11,4 +11,8 @@ const struct kernel *dispatch_find(const char *name);
  * "exact", or asks for no kernel at all. Decided once, at the first call. */
 const struct kernel *dispatch_kernel(void);
 
+/* Whether decimals are read and written eight at a time, by decimal_wide.h: the kernel is AVX-512's, and this CPU has
+ * the further instructions that this takes. */
+bool dispatch_wide(void);
+
 #endif
