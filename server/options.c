@@ -1,4 +1,4 @@
-/* options.c - command line and environment -> struct options. Every limit of the server lives here. */
+/* options.c - command line and environment -> struct options. Every limit that can be set lives here. */
 #include "options.h"
 
 #include "machine.h"

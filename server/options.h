@@ -1,4 +1,4 @@
-/* options.h - command line and environment -> struct options. Every limit of the server lives here. */
+/* options.h - command line and environment -> struct options. Every limit that can be set lives here. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
