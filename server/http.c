@@ -12,9 +12,8 @@
 #include <string.h>
 
 /* Bytes of a connection's memory pool: it bounds the headers, what one read takes in (half of it) and what one write
- * sends. libmicrohttpd clears all of it after each request, which a small request feels, and a used connection keeps
- * it. Against 128 K, 64 K takes a tenth off a small request and adds some percent to one of 10^6 elements (make bench).
- */
+ * sends. libmicrohttpd clears all of it after each request, and a used connection keeps it: less would make large
+ * requests slower, more small ones. */
 #define POOL_SIZE ((size_t)64 * 1024)
 
 /* Connections that are taken beyond those that are served, to be told so; those beyond are closed without a word. */

@@ -7,7 +7,7 @@
 
 #include <mse.h>
 
-/* Elements that are computed at one stretch, about a millisecond's worth; a larger job takes several. */
+/* Elements that are computed at one stretch; a larger job takes several, between which others have their turn. */
 #define MSE_JOB_WHOLE_MAX (1 << 20)
 #define MSE_JOB_SLICE     (1 << 18)
 

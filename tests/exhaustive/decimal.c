@@ -2,8 +2,8 @@
  *
  * Half of them are doubles of random bits: each way to print one must give the reference's text, which must read back
  * as it. The others are random digits and exponents, which must read as strtod reads them. Then as many lines of the
- * ECMAScript number corpus are printed as have a published hash. All cores are used; a number takes one of them 2 us.
- * The first difference ends the program with 1. */
+ * ECMAScript number corpus are printed as have a published hash. All cores are used. The first difference ends the
+ * program with 1. */
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
 #include "decimal_shortest.h"
