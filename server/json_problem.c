@@ -82,7 +82,7 @@ void json_problem_set(struct problem *problem, const struct json_reader_error *e
         problem_set(problem, PROBLEM_REQUEST_TOO_COMPLEX, error->pointer,
                     "Send fewer or shorter members: beside its arrays of numbers a request has room for %d bytes, "
                     "%d members and %d arrays.",
-                    JSON_READER_OUTLINE_MAX, JSON_READER_MEMBERS_MAX, JSON_READER_TENSORS_MAX);
+                    JSON_READER_OUTLINE_MAX - 1, JSON_READER_MEMBERS_MAX, JSON_READER_TENSORS_MAX);
         return;
     case JSON_READER_MEMORY:
         problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "",
