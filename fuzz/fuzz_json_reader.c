@@ -3,9 +3,9 @@
 #include "input.h"
 
 #include "../tests/unit/json_reference.h"
+#include "../tests/unit/outline.h"
 #include "json_reader.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define REFERENCE_MAX 4000 /* bytes, of json_reference_read's text */
@@ -72,39 +72,6 @@ static void must_agree(const struct reading *a, const struct reading *b)
     }
 }
 
-/* Writes a tensor as arrays of %.17g. */
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tensor's rank. */
-static size_t expand_tensor(char *out, const struct tensor *tensor, size_t level, const double **next)
-{
-    if (level == tensor->rank) return (size_t)sprintf(out, "%.17g", *(*next)++);
-    size_t n = 0;
-    for (size_t i = 0; i < tensor->shape[level]; i++) {
-        out[n++] = i == 0 ? '[' : ',';
-        n += expand_tensor(out + n, tensor, level + 1, next);
-    }
-    out[n++] = ']';
-    return n;
-}
-
-/* The outline with every [k] that stands outside of strings replaced by its tensor. */
-static void expand(char *out, const struct json_reader *reader)
-{
-    bool in_string = false;
-    for (const char *p = reader->outline; *p != '\0'; p++) {
-        if (*p == '"') in_string = !in_string;
-        if (in_string && *p == '\\') *out++ = *p++;
-        if (!in_string && *p == '[' && p[1] >= '0' && p[1] <= '9') {
-            const struct tensor *tensor = &reader->tensors[p[1] - '0'];
-            const double *next = tensor->values;
-            out += expand_tensor(out, tensor, 0, &next);
-            p += 2;
-        } else {
-            *out++ = *p;
-        }
-    }
-    *out = '\0';
-}
-
 static void must_be_as_the_reference(const struct reading *reading, const struct input *input)
 {
     static struct json_reference reference;
@@ -119,7 +86,7 @@ static void must_be_as_the_reference(const struct reading *reading, const struct
     must(error->fault == reference.fault);
     must(error->offset == reference.offset);
     if (error->fault != JSON_READER_NO_FAULT) return;
-    expand(expanded, &reading->reader);
+    outline_expand(&reading->reader, expanded);
     must(strcmp(expanded, reference.expanded) == 0);
 }
 

@@ -2,11 +2,11 @@
  * fixed. */
 #include "guarded.h"
 #include "json_reference.h"
+#include "outline.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -192,38 +192,6 @@ static void put_document(struct text *t)
     for (unsigned i = brackets; i-- > 0;) put(t, i % 5 == 3 ? "}" : "]");
 }
 
-/* Writes a tensor as arrays of %.17g. */
-static size_t expand_tensor(char *out, const struct tensor *tensor, size_t level, size_t *next)
-{
-    if (level == tensor->rank) return (size_t)sprintf(out, "%.17g", tensor->values[(*next)++]);
-    size_t n = 0;
-    out[n++] = '[';
-    for (size_t i = 0; i < tensor->shape[level]; i++) {
-        if (i > 0) out[n++] = ',';
-        n += expand_tensor(out + n, tensor, level + 1, next);
-    }
-    out[n++] = ']';
-    return n;
-}
-
-/* The outline with every [k] outside strings replaced by its tensor. */
-static void expand(char *out, const struct json_reader *reader)
-{
-    bool in_string = false;
-    for (const char *p = reader->outline; *p != '\0'; p++) {
-        if (*p == '"') in_string = !in_string;
-        if (in_string && *p == '\\') *out++ = *p++;
-        if (!in_string && *p == '[' && p[1] >= '0' && p[1] <= '9') {
-            size_t next = 0;
-            out += expand_tensor(out, &reader->tensors[p[1] - '0'], 0, &next);
-            p += 2;
-        } else {
-            *out++ = *p;
-        }
-    }
-    *out = '\0';
-}
-
 /* Chunks of 0 to `longest` bytes. */
 static void must_agree(const struct text *t, const struct json_reference *reference, unsigned longest)
 {
@@ -244,7 +212,7 @@ static void must_agree(const struct text *t, const struct json_reference *refere
                  (size_t)reader.error.offset, reference->fault, reference->offset);
     }
     if (reader.error.fault == JSON_READER_NO_FAULT) {
-        expand(expanded, &reader);
+        outline_expand(&reader, expanded);
         if (strcmp(expanded, reference->expanded) != 0) {
             fail_msg("%.*s\nis %s\nnot %s", (int)t->length, t->bytes, expanded, reference->expanded);
         }
