@@ -83,6 +83,22 @@ static void exact_sums(const double *weights, size_t n, struct mse_sum *loss, st
         assert_true(exact_add_weights(total, weights, n) == 0);
 }
 
+static struct mse_sum integer(uint64_t value)
+{
+    struct mse_sum sum;
+    exact_clear(&sum);
+    exact_add_integer(&sum, value);
+    return sum;
+}
+
+static struct exact_divisor integer_divisor(uint64_t value)
+{
+    struct mse_sum sum = integer(value);
+    struct exact_divisor divisor;
+    exact_divide_by(&divisor, &sum);
+    return divisor;
+}
+
 static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights, size_t n)
 {
     return weights == NULL ? (struct kernel_sum){(double)n, 0, 0} : kernel->weights(weights, n);
@@ -135,13 +151,10 @@ static void check_everything(const struct kernel *kernel)
             for (size_t k = 0; k < SIZES; k++) {
                 const double *weights;
                 fill(&random, f, w, sizes[k], &weights);
-                struct mse_sum loss, total, unit;
+                struct mse_sum loss, total;
                 exact_sums(weights, sizes[k], &loss, &total);
-                exact_clear(&unit);
-                exact_add_integer(&unit, 1);
-                struct exact_divisor by_total, by_one;
+                struct exact_divisor by_total, by_one = integer_divisor(1);
                 exact_divide_by(&by_total, &total);
-                exact_divide_by(&by_one, &unit);
                 struct kernel_sum estimate = estimated_weights(kernel, weights, sizes[k]);
                 check_elements(kernel, weights, sizes[k], estimate, &by_total);
                 check_elements(kernel, weights, sizes[k], one, &by_one);
@@ -185,10 +198,8 @@ static void check_bounds(const struct kernel *kernel)
             for (size_t n = 1; n <= 30000; n = 3 * n + 1) {
                 const double *weights;
                 fill(&random, f, w, n, &weights);
-                struct mse_sum loss, total, one;
+                struct mse_sum loss, total, one = integer(1);
                 exact_sums(weights, n, &loss, &total);
-                exact_clear(&one);
-                exact_add_integer(&one, 1);
                 struct kernel_sum estimate = kernel->loss(predictions, targets, weights, n);
                 double size = exact_quotient(&total, &one);
                 if (isfinite(estimate.high) && estimate.high > 0x1p-900 * fmax(size, (double)n))
@@ -235,11 +246,7 @@ static void check_ties(const struct kernel *kernel)
 {
     struct families_random random = {4};
     enum { N = 999 };
-    struct mse_sum total;
-    struct exact_divisor divisor;
-    exact_clear(&total);
-    exact_add_integer(&total, N);
-    exact_divide_by(&divisor, &total);
+    struct exact_divisor divisor = integer_divisor(N);
     struct counting_judge judge = {{decide_gradient}, &divisor, 0};
     for (size_t i = 0; i < N; i++) { /* 2 d = N * a midpoint */
         uint64_t product = (families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1) * N;
@@ -275,11 +282,7 @@ static void check_subnormal(const struct kernel *kernel)
 {
     struct families_random random = {6};
     enum { N = 1001 };
-    struct mse_sum total;
-    struct exact_divisor divisor;
-    exact_clear(&total);
-    exact_add_integer(&total, N);
-    exact_divide_by(&divisor, &total);
+    struct exact_divisor divisor = integer_divisor(N);
     struct counting_judge judge = {{decide_gradient}, &divisor, 0};
     for (size_t i = 0; i < N; i++) {
         uint64_t places = 12 + families_below(&random, 52);
