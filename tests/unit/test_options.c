@@ -1,6 +1,7 @@
 /* test_options.c - options as operators write them, in every place where they may stand. */
 #include "options.h"
 
+#include "caught.h"
 #include "machine.h"
 
 #include <getopt.h>
@@ -12,11 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static char said[1024]; /* on standard error, by the last read_one */
+static const char *said; /* on standard error, by the last read_one */
 
 /* Reads options from one word of the command line, or from none. */
 static enum options_status read_one(struct options *options, const char *word)
@@ -26,18 +26,10 @@ static enum options_status read_one(struct options *options, const char *word)
     if (word != NULL) snprintf(argument, sizeof argument, "%s", word);
     char *argv[] = {name, word != NULL ? argument : NULL, NULL};
 
-    fflush(stderr);
-    int saved = dup(STDERR_FILENO);
-    FILE *caught = tmpfile();
-    dup2(fileno(caught), STDERR_FILENO);
     optind = 0; /* glibc: begin anew */
+    caught_begin();
     enum options_status status = options_read(options, word != NULL ? 2 : 1, argv);
-    fflush(stderr);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    rewind(caught);
-    said[fread(said, 1, sizeof said - 1, caught)] = '\0';
-    fclose(caught);
+    said = caught_end();
     return status;
 }
 
