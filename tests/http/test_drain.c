@@ -55,6 +55,17 @@ static void await_drain(struct wire *probe)
     wire_close(probe);
 }
 
+/* Starts a server that drains while one request is under way. */
+static void start_draining(struct service *service, struct wire *busy)
+{
+    struct wire probe;
+    service_start(service, NULL);
+    open_kept(&probe, service);
+    begin_request(busy, service, strlen(good));
+    service_signal(service, SIGTERM);
+    await_drain(&probe);
+}
+
 static void an_idle_server_exits_with_0_on(int number)
 {
     struct service service;
@@ -182,12 +193,8 @@ static void a_caller_that_dies_does_not_keep_the_server(void **state)
 {
     (void)state;
     struct service service;
-    struct wire busy, probe;
-    service_start(&service, NULL);
-    open_kept(&probe, &service);
-    begin_request(&busy, &service, strlen(good));
-    service_signal(&service, SIGTERM);
-    await_drain(&probe);
+    struct wire busy;
+    start_draining(&service, &busy);
     wire_abort(&busy);
     assert_int_equal(service_wait(&service), 0);
 }
@@ -196,12 +203,8 @@ static void a_second_signal_ends_it_at_once_with_1(void **state)
 {
     (void)state;
     struct service service;
-    struct wire busy, probe;
-    service_start(&service, NULL);
-    open_kept(&probe, &service);
-    begin_request(&busy, &service, strlen(good));
-    service_signal(&service, SIGTERM);
-    await_drain(&probe);
+    struct wire busy;
+    start_draining(&service, &busy);
     service_signal(&service, SIGINT);
     assert_int_equal(service_wait(&service), 1);
     assert_true(wire_is_closed(&busy));
