@@ -108,29 +108,30 @@ static void fill_subnormal(struct families_random *random, double *predictions, 
     }
 }
 
+/* Exponents from 2^lowest to 2^highest, of both. */
+static void fill_between(struct families_random *random, int lowest, int highest, double *predictions, double *targets,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        predictions[i] = families_double(random, lowest, highest);
+        targets[i] = families_double(random, lowest, highest);
+    }
+}
+
 /* Squares that straddle the smallest normal and the smallest subnormal double. */
 static void fill_squares_subnormal(struct families_random *random, double *predictions, double *targets, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        predictions[i] = families_double(random, -545, -500);
-        targets[i] = families_double(random, -545, -500);
-    }
+    fill_between(random, -545, -500, predictions, targets, n);
 }
 
 static void fill_huge(struct families_random *random, double *predictions, double *targets, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        predictions[i] = families_double(random, 1000, 1023);
-        targets[i] = families_double(random, 1000, 1023);
-    }
+    fill_between(random, 1000, 1023, predictions, targets, n);
 }
 
 static void fill_tiny(struct families_random *random, double *predictions, double *targets, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        predictions[i] = families_double(random, -1022, -1000);
-        targets[i] = families_double(random, -1022, -1000);
-    }
+    fill_between(random, -1022, -1000, predictions, targets, n);
 }
 
 /* The sum of the squares overflows, their mean mostly does not. */
@@ -171,10 +172,7 @@ static void fill_binades(struct families_random *random, double *predictions, do
 /* As binades, with squares and their sum in range. */
 static void fill_half_binades(struct families_random *random, double *predictions, double *targets, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        predictions[i] = families_double(random, -1022, 490);
-        targets[i] = families_double(random, -1022, 490);
-    }
+    fill_between(random, -1022, 490, predictions, targets, n);
 }
 
 static void fill_equal(struct families_random *random, double *predictions, double *targets, size_t n)
