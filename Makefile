@@ -199,7 +199,7 @@ test-container: $(release.http) ## build the image, run it, and run the HTTP tes
 # A target is linked with the rest of fuzz/, the unit tests' references, and all of the server but main.
 fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))
 fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)) \
-    $(addprefix tests/unit/,decimal_reference.c json_reference.c outline.c rational.c))
+    $(addprefix tests/unit/,bits.c decimal_reference.c json_reference.c outline.c rational.c))
 
 $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/libmse.a
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
  * and each against the other. */
 #include "input.h"
 
+#include "../tests/unit/bits.h"
 #include "../tests/unit/decimal_reference.h"
 #include "decimal.h"
 

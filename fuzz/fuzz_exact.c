@@ -2,7 +2,7 @@
 #include "input.h"
 #include "pool.h"
 
-#include "../tests/unit/decimal_reference.h"
+#include "../tests/unit/bits.h"
 #include "../tests/unit/rational.h"
 #include "dispatch.h"
 #include "exact.h"

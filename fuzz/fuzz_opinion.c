@@ -2,7 +2,7 @@
 #include "input.h"
 #include "opinion.h"
 
-#include "../tests/unit/decimal_reference.h"
+#include "../tests/unit/bits.h"
 #include "json_reader.h"
 
 #include <math.h>

@@ -4,6 +4,7 @@
  * as it. The others are random digits and exponents, which must read as strtod reads them. Then as many lines of the
  * ECMAScript number corpus are printed as have a published hash. All cores are used. The first difference ends the
  * program with 1. */
+#include "../unit/bits.h"
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
 #include "decimal_shortest.h"

@@ -1,6 +1,8 @@
 /* decimal_check.c - see decimal_check.h. */
 #include "decimal_check.h"
 
+#include "bits.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

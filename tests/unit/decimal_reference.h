@@ -5,8 +5,6 @@
 
 #include "decimal.h"
 
-#include <stdint.h>
-
 /* As decimal_parse. */
 enum decimal_status reference_parse(const char *text, const char *limit, const char **end, double *value);
 
@@ -15,15 +13,5 @@ struct decimal reference_shortest(double value);
 
 /* As decimal_print. */
 size_t reference_print(double value, char *out);
-
-/* The bits of a double, and back. */
-uint64_t bits_of(double value);
-double double_of(uint64_t bits);
-
-/* The next 64 random bits (SplitMix64); any state will do. */
-uint64_t random_bits(uint64_t *state);
-
-/* A finite double of random bits: all exponents are alike, subnormals included. */
-double random_double(uint64_t *state);
 
 #endif

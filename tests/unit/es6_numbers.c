@@ -1,6 +1,7 @@
 /* es6_numbers.c - see es6_numbers.h. */
 #include "es6_numbers.h"
-#include "decimal_reference.h"
+#include "bits.h"
+#include "decimal.h"
 
 #include <gnutls/crypto.h>
 #include <inttypes.h>

@@ -1,17 +1,14 @@
 /* families.c - ordinary and adversarial inputs. */
 #include "families.h"
 
+#include "bits.h"
+
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
-/* splitmix64, Steele, Lea and Flood 2014 */
 uint64_t families_bits(struct families_random *random)
 {
-    uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return random_bits(&random->state);
 }
 
 uint64_t families_below(struct families_random *random, uint64_t bound)
@@ -29,12 +26,7 @@ double families_double(struct families_random *random, int lowest, int highest)
 
 double families_finite(struct families_random *random)
 {
-    double value;
-    do {
-        uint64_t bits = families_bits(random);
-        memcpy(&value, &bits, sizeof value);
-    } while (!isfinite(value));
-    return value;
+    return random_double(&random->state);
 }
 
 static double random_unit(struct families_random *random)

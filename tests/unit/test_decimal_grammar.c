@@ -1,4 +1,5 @@
 /* test_decimal_grammar.c - where decimal_parse and decimal_parse_run find a number, its end, its cut or its fault. */
+#include "bits.h"
 #include "decimal_check.h"
 
 #include <math.h>

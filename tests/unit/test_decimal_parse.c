@@ -1,4 +1,5 @@
 /* test_decimal_parse.c - the values decimal_parse reads, against known ones, GMP and decimal_reference. */
+#include "bits.h"
 #include "decimal_check.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* test_decimal_print.c - decimal_print and its two halves against known texts, decimal_reference and published hashes.
  */
+#include "bits.h"
 #include "decimal_reference.h"
 #include "decimal_shortest.h"
 #include "es6_numbers.h"

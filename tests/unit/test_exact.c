@@ -8,16 +8,10 @@
 
 #include <cmocka.h>
 
+#include "bits.h"
 #include "exact.h"
 #include "families.h"
 #include "rational.h"
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 #define assert_same(a, b) assert_int_equal(bits_of(a), bits_of(b))
 

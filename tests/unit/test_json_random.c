@@ -1,5 +1,6 @@
 /* test_json_random.c - json_reader against json_reference, over random documents and random damage to them. The seed is
  * fixed. */
+#include "bits.h"
 #include "guarded.h"
 #include "json_reference.h"
 #include "outline.h"
@@ -20,13 +21,9 @@ struct text {
 
 static uint64_t random_state;
 
-/* SplitMix64, less than bound. */
 static unsigned below(unsigned bound)
 {
-    uint64_t z = random_state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return (unsigned)((z ^ (z >> 31)) >> 33) % bound;
+    return (unsigned)(random_bits(&random_state) >> 33) % bound;
 }
 
 static void put(struct text *t, const char *bytes)

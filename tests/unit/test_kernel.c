@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "bits.h"
 #include "dispatch.h"
 #include "exact.h"
 #include "families.h"
@@ -26,13 +27,6 @@ enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static const char *const names[] = {"baseline", "avx2", "avx512"};
 enum { NAMES = sizeof names / sizeof *names };
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 /* Runs test with each kernel that there is; baseline always is. */
 static void with_every_kernel(void (*test)(const struct kernel *kernel))

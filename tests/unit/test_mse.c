@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "bits.h"
 #include "families.h"
 #include "mse.h"
 #include "rational.h"
@@ -20,13 +21,6 @@ static double predictions[MOST], targets[MOST], weight_values[MOST], actual[MOST
 
 static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 27, 64, 100, 257};
 enum { SIZES = sizeof sizes / sizeof *sizes };
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 #define assert_same(a, b) assert_int_equal(bits_of(a), bits_of(b))
 
