@@ -18,6 +18,7 @@ enum phase { WAITING, COMING_IN, GOING_OUT, OVERDUE };
 void connections_init(struct connections *connections)
 {
     atomic_init(&connections->count, 0);
+    atomic_init(&connections->kept, 0);
     pthread_mutex_init(&connections->lock, NULL);
     connections->first = NULL;
     connections->ended = epoll_create1(EPOLL_CLOEXEC);
@@ -33,6 +34,7 @@ struct connection *connections_open(struct connections *connections, int socket)
     connection->socket = socket;
     connection->pair = NULL;
     connection->is_surplus = atomic_fetch_add(&connections->count, 1) >= connections->max;
+    connection->is_kept = false;
     atomic_init(&connection->phase, WAITING);
     atomic_init(&connection->deadline, machine_milliseconds() + connections->idle_timeout);
     connection->previous = NULL;
@@ -59,6 +61,7 @@ void connections_close(struct connections *connections, struct connection *conne
         connections->first = connection->next;
     }
     pthread_mutex_unlock(&connections->lock);
+    if (connection->is_kept) atomic_fetch_sub(&connections->kept, 1);
     atomic_fetch_sub(&connections->count, 1);
     free(connection);
 }
@@ -80,6 +83,15 @@ bool connections_begin_answer(struct connection *connection)
 {
     if (connection == NULL) return false;
     return move_on(connection, COMING_IN, GOING_OUT) || atomic_load(&connection->phase) == GOING_OUT;
+}
+
+bool connections_keep(struct connections *connections, struct connection *connection)
+{
+    if (connection == NULL) return false;
+    if (connection->is_kept) return true;
+    connection->is_kept = atomic_fetch_add(&connections->kept, 1) < CONNECTIONS_KEPT_MAX;
+    if (!connection->is_kept) atomic_fetch_sub(&connections->kept, 1);
+    return connection->is_kept;
 }
 
 void connections_end_request(const struct connections *connections, struct connection *connection)

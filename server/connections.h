@@ -12,12 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Connections that are kept when they have been answered; those that are answered beyond them end with their answer.
+ * One that has been answered keeps all of its pool resident (http.c), one that has not some hundred bytes: so those
+ * that are idle hold this many pools at most, however many may be open. */
+#define CONNECTIONS_KEPT_MAX 1536
+
 struct tls_pair;
 
 struct connection {
     int socket;
     struct tls_pair *pair; /* the owner's; NULL to begin with */
     bool is_surplus;       /* one more than max: it is answered, but not served */
+    bool is_kept;          /* one of the CONNECTIONS_KEPT_MAX */
     atomic_int phase;
     _Atomic int64_t deadline; /* by machine_milliseconds */
     struct connection *previous, *next;
@@ -29,7 +35,8 @@ struct connections {
     size_t max;               /* connections that are served */
     bool is_encrypted;        /* nothing can be said on a socket but by its owner */
 
-    atomic_size_t count;
+    atomic_size_t count;  /* that are open */
+    atomic_size_t kept;   /* of them */
     pthread_mutex_t lock; /* of the list; taken when a connection opens or closes, never for a request */
     struct connection *first;
     int ended; /* an epoll instance: which callers have ended their side */
@@ -51,6 +58,9 @@ void connections_begin_request(const struct connections *connections, struct con
 /* The answer is being made, or begins to go out; may be called again until it has. false: the request is overdue, and
  * has been answered so. */
 bool connections_begin_answer(struct connection *connection);
+
+/* Whether the connection may go on after its answer: it is kept already, or one more may be. */
+bool connections_keep(struct connections *connections, struct connection *connection);
 
 /* The answer has gone out. */
 void connections_end_request(const struct connections *connections, struct connection *connection);

@@ -16,6 +16,8 @@
  * requests slower, more small ones. */
 #define POOL_SIZE ((size_t)64 * 1024)
 
+_Static_assert(POOL_SIZE *CONNECTIONS_KEPT_MAX <= (size_t)96 << 20, "idle connections hold at most 96 MB of pools");
+
 /* Connections that are taken beyond those that are served, to be told so; those beyond are closed without a word. */
 #define SURPLUS_MAX 64U
 
@@ -119,16 +121,18 @@ static void add_headers(struct MHD_Response *response, const struct answer *answ
     if (answer->is_last) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
-static enum MHD_Result send_answer(struct exchange *exchange, struct MHD_Connection *connection)
+static enum MHD_Result send_answer(struct http *http, struct exchange *exchange, struct MHD_Connection *connection)
 {
     struct answer answer;
-    if (!connections_begin_answer(connection_of(connection))) return MHD_NO;
+    struct connection *link = connection_of(connection);
+    if (!connections_begin_answer(link)) return MHD_NO;
     if (!exchange_answer(exchange, &answer)) {
         /* To the end of the queue: the event loop comes back when it has looked at all others. */
         MHD_suspend_connection(connection);
         MHD_resume_connection(connection);
         return MHD_YES;
     }
+    answer.is_last = answer.is_last || !connections_keep(&http->service->connections, link);
     struct MHD_Response *response =
         answer.next != NULL ? create_stream(&answer, exchange) : create_whole(&answer, exchange);
     if (response == NULL) return MHD_NO; /* no memory for any answer: the connection is closed */
@@ -170,12 +174,13 @@ static struct exchange *begin(struct http *http, struct MHD_Connection *connecti
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *target, const char *method,
                               const char *version, const char *bytes, size_t *length, void **exchange)
 {
+    struct http *http = context;
     if (*exchange == NULL) {
-        *exchange = begin(context, connection, target, method, version);
+        *exchange = begin(http, connection, target, method, version);
         if (*exchange == NULL) return MHD_NO;
-        return exchange_is_urgent(*exchange) ? send_answer(*exchange, connection) : MHD_YES;
+        return exchange_is_urgent(*exchange) ? send_answer(http, *exchange, connection) : MHD_YES;
     }
-    if (*length == 0) return send_answer(*exchange, connection);
+    if (*length == 0) return send_answer(http, *exchange, connection);
     exchange_receive(*exchange, bytes, *length);
     *length = 0;
     return MHD_YES;

@@ -173,6 +173,10 @@ char *metrics_print(const struct metrics_levels *levels, size_t *length)
     print_one(out, "mse_connections", "gauge", "Open connections.", levels->connections);
     print_one(out, "mse_connections_limit", "gauge", "Connections that are served at once: --max-connections.",
               levels->connections_limit);
+    print_one(out, "mse_connections_kept", "gauge", "Open connections that have been answered and may go on.",
+              levels->connections_kept);
+    print_one(out, "mse_connections_kept_limit", "gauge", "Answers on further connections end them.",
+              levels->connections_kept_limit);
     print_process(out);
     print_head(out, "mse_build_info", "gauge", "Always 1; what runs here is in the labels.");
     fprintf(out, "mse_build_info{version=\"%s\",compiler=\"%s\"} 1\n", mse_version(), __VERSION__);

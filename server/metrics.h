@@ -43,7 +43,7 @@ enum metrics_refusal {
 /* What the server holds at the moment of asking. */
 struct metrics_levels {
     size_t requests; /* under way */
-    size_t connections, connections_limit;
+    size_t connections, connections_limit, connections_kept, connections_kept_limit;
     size_t tensor_bytes, tensor_bytes_limit;
 };
 

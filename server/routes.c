@@ -49,6 +49,8 @@ static bool answer_metrics(void *state, struct service *service, struct answer *
     struct metrics_levels levels = {.requests = atomic_load(&service->requests),
                                     .connections = atomic_load(&service->connections.count),
                                     .connections_limit = service->connections.max,
+                                    .connections_kept = atomic_load(&service->connections.kept),
+                                    .connections_kept_limit = CONNECTIONS_KEPT_MAX,
                                     .tensor_bytes = atomic_load(&service->budget.used),
                                     .tensor_bytes_limit = service->budget.limit};
     *answer = (struct answer){.status = 200, .media_type = METRICS_MEDIA_TYPE};

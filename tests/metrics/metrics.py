@@ -157,6 +157,7 @@ def counts_are_what_was_sent():
         assert metrics['mse_tensor_memory_bytes'] == 0
         assert metrics['mse_tensor_memory_limit_bytes'] == 1 << 20
         assert metrics['mse_connections_limit'] == 20
+        assert metrics['mse_connections_kept'] == 0
         assert server.stop() == 0
 
 

@@ -129,11 +129,31 @@ static void connections_beyond_the_limit_are_marked(void **state)
     assert_null(patient.first);
 }
 
+static void answered_connections_are_kept_up_to_a_limit(void **state)
+{
+    static struct connection *kept[CONNECTIONS_KEPT_MAX];
+    (void)state;
+    struct line late = connect_line(&patient);
+    for (size_t i = 0; i < CONNECTIONS_KEPT_MAX; i++) {
+        kept[i] = connections_open(&patient, -1);
+        assert_true(connections_keep(&patient, kept[i]));
+    }
+    assert_false(connections_keep(&patient, late.connection));
+    assert_true(connections_keep(&patient, kept[0])); /* who is kept stays so */
+    assert_int_equal(atomic_load(&patient.kept), CONNECTIONS_KEPT_MAX);
+    connections_close(&patient, kept[0]);
+    assert_true(connections_keep(&patient, late.connection));
+    for (size_t i = 1; i < CONNECTIONS_KEPT_MAX; i++) connections_close(&patient, kept[i]);
+    hang_up(&patient, &late);
+    assert_int_equal(atomic_load(&patient.kept), 0);
+}
+
 static void a_connection_that_memory_was_short_for_harms_nobody(void **state)
 {
     (void)state;
     connections_begin_request(&patient, NULL);
     assert_false(connections_begin_answer(NULL));
+    assert_false(connections_keep(&patient, NULL));
     connections_end_request(&patient, NULL);
     connections_close(&patient, NULL);
     assert_int_equal(atomic_load(&patient.count), 0);
@@ -148,6 +168,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_goes_out_is_not_cut),
         cmocka_unit_test(who_is_in_time_is_left_alone),
         cmocka_unit_test(connections_beyond_the_limit_are_marked),
+        cmocka_unit_test(answered_connections_are_kept_up_to_a_limit),
         cmocka_unit_test(a_connection_that_memory_was_short_for_harms_nobody),
     };
     connections_init(&overdue_at_once);

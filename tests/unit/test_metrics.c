@@ -12,8 +12,13 @@
 
 #include <cmocka.h>
 
-static const struct metrics_levels levels = {
-    .requests = 3, .connections = 7, .connections_limit = 10, .tensor_bytes = 80, .tensor_bytes_limit = 4096};
+static const struct metrics_levels levels = {.requests = 3,
+                                             .connections = 7,
+                                             .connections_limit = 10,
+                                             .connections_kept = 5,
+                                             .connections_kept_limit = 6,
+                                             .tensor_bytes = 80,
+                                             .tensor_bytes_limit = 4096};
 
 /* Whether the text has this line. */
 static bool has_line(const char *text, const char *line)
@@ -86,6 +91,8 @@ static void refusals_and_levels_are_told(void **state)
     assert_line("mse_http_requests_in_flight 3");
     assert_line("mse_connections 7");
     assert_line("mse_connections_limit 10");
+    assert_line("mse_connections_kept 5");
+    assert_line("mse_connections_kept_limit 6");
     assert_line("mse_tensor_memory_bytes 80");
     assert_line("mse_tensor_memory_limit_bytes 4096");
 }
@@ -104,7 +111,7 @@ static void every_metric_has_its_type_once_before_its_samples(void **state)
             fail_msg("\"%s\" stands below the type of %s", line, name);
         }
     }
-    assert_int_equal(types, 18);
+    assert_int_equal(types, 20);
     free(text);
 }
 
