@@ -119,7 +119,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-rolling test-metrics \
+    soak test-capacity test-rolling test-metrics \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
@@ -161,6 +161,9 @@ soak: build/mse-server ## mixed load for SOAK_SECONDS=60, every answer checked; 
 
 test-rolling: build/mse-server ## restart servers under load, behind HAProxy and without (needs tools/deps rolling)
 	MSE_SERVER=$< tests/rolling/rolling.py
+
+test-capacity: build/mse-server ## 10,000 idle connections: what they cost, and that others are served (needs tools/deps capacity)
+	MSE_SERVER=$< tests/capacity/capacity.py
 
 test-metrics: build/mse-server ## let promtool judge /metrics, and compare it with what was sent (needs tools/deps metrics)
 	MSE_SERVER=$< tests/metrics/metrics.py

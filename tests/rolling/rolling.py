@@ -26,14 +26,6 @@ BUFFER = 15_000  # bytes of a body that HAProxy surely holds, and so can send ag
 STOPS = 5  # how often a server without HAProxy is stopped
 
 
-def until(condition, complaint):
-    """Waits until the condition holds."""
-    end = time.monotonic() + service.TIMEOUT
-    while not condition():
-        assert time.monotonic() < end, complaint
-        time.sleep(0.02)
-
-
 class Callers:
     """Callers that send requests, each on one kept connection, until they are stopped."""
 
@@ -85,7 +77,7 @@ class Callers:
     def more(self, number):
         """Waits until so many more requests have been answered."""
         goal = self.answered + number
-        until(lambda: self.answered >= goal, 'requests are not answered any more')
+        service.until(lambda: self.answered >= goal, 'requests are not answered any more')
 
 
 # ---- behind HAProxy
@@ -107,7 +99,7 @@ class Cluster:
             file.write(self._configuration())
         self._log = open(os.path.join(folder, 'log'), 'wb')
         self._haproxy = subprocess.Popen([*service.BOUND, '/usr/sbin/haproxy', '-db', '-f', file.name], stderr=self._log)
-        until(lambda: os.path.exists(self.socket), 'HAProxy does not start')
+        service.until(lambda: os.path.exists(self.socket), 'HAProxy does not start')
 
     def __enter__(self):
         return self
@@ -142,7 +134,7 @@ class Cluster:
     def await_work(self):
         """Waits until HAProxy sends requests to both instances."""
         for server in self.servers:
-            until(lambda: server.metrics().get(REQUESTS, 0) >= 50, 'an instance gets no requests')
+            service.until(lambda: server.metrics().get(REQUESTS, 0) >= 50, 'an instance gets no requests')
 
     def restart(self, i, callers):
         """Stops an instance, and starts it when the other one has done all the work for a while."""
@@ -179,7 +171,7 @@ def a_restart_behind_haproxy_fails_no_request():
 def a_restart_that_haproxy_knows_of_fails_no_request_of_any_size():
     def announce(cluster, i):
         cluster.tell(f'set server instances/{NAMES[i]} state drain')
-        until(lambda: cluster.servers[i].metrics()['mse_http_requests_in_flight'] == 1, 'requests do not end')
+        service.until(lambda: cluster.servers[i].metrics()['mse_http_requests_in_flight'] == 1, 'requests do not end')
 
     roll(known.small() * 3 + known.large()[:2], announce)
 
@@ -260,7 +252,7 @@ def stop_under_load(small, large):
         callers = [Caller(server, large if i % 8 == 0 else small, i % 2 == 0, signalled) for i in range(CALLERS)]
         for caller in callers:
             caller.start()
-        until(lambda: all(caller.seen['answered'] > 0 or caller.failure for caller in callers), 'no answers')
+        service.until(lambda: all(caller.seen['answered'] > 0 or caller.failure for caller in callers), 'no answers')
         signalled.set()
         assert server.stop() == 0, ''.join(server.log)
         for caller in callers:

@@ -223,12 +223,6 @@ def given_back(server, before):
     return now
 
 
-def resident(server):
-    """Bytes, counted page by page: what the kernel keeps as a sum is late by some pages a thread."""
-    with open(f'/proc/{server.process.pid}/smaps_rollup', encoding='ascii') as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith('Rss:'))
-
-
 class Watch(threading.Thread):
     """Resident memory under load, looked at each second."""
 
@@ -238,7 +232,7 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.ended.wait(1):
-            self.seen.append(resident(self.server))
+            self.seen.append(self.server.resident())
 
     def quarters(self):
         """The highest of each quarter of the time, in MB."""
@@ -255,14 +249,14 @@ def soak(seconds):
     start = time.monotonic()
     load.run(seconds / 5)
     given_back(server, before)
-    warm = resident(server)
+    warm = server.resident()
     watch = Watch(server)
     watch.start()
     load.run(seconds * 4 / 5)
     watch.ended.set()
     watch.join()
     after = given_back(server, before)
-    cold = resident(server)
+    cold = server.resident()
     metrics = server.metrics()
     status = server.stop()
 

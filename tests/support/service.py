@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import traceback
 
 TIMEOUT = 120  # seconds; ends a test that hangs, nothing waits for it otherwise
@@ -16,6 +17,14 @@ def samples(metrics_text):
     """Every sample's value by its name and labels, as they are written."""
     lines = (line.rsplit(' ', 1) for line in metrics_text.splitlines() if not line.startswith('#'))
     return {name: float(value) for name, value in lines}
+
+
+def until(condition, complaint):
+    """Waits until the condition holds."""
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end, complaint
+        time.sleep(0.02)
 
 
 # What starts a program that ends with this one, however this one ends.
@@ -60,6 +69,11 @@ class Service:
 
     def metrics(self):
         return samples(self.metrics_text())
+
+    def resident(self):
+        """Bytes, counted page by page: what the kernel keeps as a sum is late by some pages a thread."""
+        with open(f'/proc/{self.process.pid}/smaps_rollup', encoding='ascii') as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith('Rss:'))
 
     def wait(self):
         """The exit status, once it has ended."""
