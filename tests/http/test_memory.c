@@ -1,10 +1,13 @@
 /* test_memory.c - what a request costs in memory, as the kernel counts it. Starts servers of its own. */
 #include "client.h"
 #include "cmocka_all.h"
+#include "wire.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define ELEMENTS ((size_t)1000000)
 
@@ -25,10 +28,10 @@ static size_t memory_of(const struct service *service, const char *field)
     return kilobytes * 1024;
 }
 
-static void print_member(struct text *body, const char *name, const char *first, const char *rest)
+static void print_member(struct text *body, const char *name, const char *first, const char *rest, size_t count)
 {
     text_printf(body, "\"%s\":[%s", name, first);
-    text_repeat(body, rest, ELEMENTS - 1);
+    text_repeat(body, rest, count - 1);
     text_printf(body, "]");
 }
 
@@ -44,12 +47,12 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     size_t idle = memory_of(&service, "VmRSS");
 
     text_printf(&body, "{");
-    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567");
+    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567", ELEMENTS);
     text_printf(&body, ",");
-    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543");
+    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543", ELEMENTS);
     if (weighted) {
         text_printf(&body, ",");
-        print_member(&body, "weights", "1.5", ",2.5");
+        print_member(&body, "weights", "1.5", ",2.5", ELEMENTS);
     }
     text_printf(&body, "}");
     struct reply reply =
@@ -91,9 +94,9 @@ static void a_budget_of_20_bytes_an_element_is_enough(void **state)
     service_start(&service, (const char *const[]){"--max-memory", "20000000", NULL});
     client_init(&client, &service);
     text_printf(&body, "{");
-    print_member(&body, "predictions", "1", ",1");
+    print_member(&body, "predictions", "1", ",1", ELEMENTS);
     text_printf(&body, ",");
-    print_member(&body, "targets", "0", ",0");
+    print_member(&body, "targets", "0", ",0", ELEMENTS);
     text_printf(&body, ",\"gradients\":[\"predictions\"]}");
     struct reply reply = client_post(&client, body.bytes);
     assert_int_equal(reply.status, 200);
@@ -113,9 +116,9 @@ static void memory_goes_back_to_the_system(void **state)
     service_start(&service, NULL);
     client_init(&client, &service);
     text_printf(&body, "{");
-    print_member(&body, "predictions", "1", ",1");
+    print_member(&body, "predictions", "1", ",1", ELEMENTS);
     text_printf(&body, ",");
-    print_member(&body, "targets", "0", ",0");
+    print_member(&body, "targets", "0", ",0", ELEMENTS);
     text_printf(&body, ",\"gradients\":[]}");
     client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
@@ -125,6 +128,66 @@ static void memory_goes_back_to_the_system(void **state)
     size_t after = memory_of(&service, "VmRSS");
     print_message("idle %zu KB, after five million elements %zu KB\n", idle / 1024, after / 1024);
     assert_true(after < idle + 2 * 1024 * 1024);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* A sample without labels of /metrics. */
+static uint64_t metric(struct client *client, const char *name)
+{
+    char line[128];
+    uint64_t value = 0;
+    struct reply reply = client_send(client, (struct request){.path = "/metrics"});
+    int length = snprintf(line, sizeof line, "\n%s ", name);
+    const char *found = strstr(reply.body.bytes, line);
+    assert_non_null(found);
+    assert_int_equal(sscanf(found + length, "%" SCNu64, &value), 1);
+    reply_free(&reply);
+    return value;
+}
+
+/* Posts a request and reads the beginning of its answer only. */
+static void read_nothing_of(struct wire *wire, const struct service *service, const struct text *body)
+{
+    const int little = 8192;
+    wire_connect(wire, service);
+    setsockopt(wire->socket, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", body->length);
+    wire_send(wire, body->bytes, body->length);
+    wire_await(wire);
+}
+
+/* Their answers, of 10 MB each, are written as they are read: beside its numbers a request holds the connection's pool
+ * of 64 KB and little more, wherever it stands. */
+static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
+{
+    enum { READERS = 8, ELEMENTS_EACH = 250000, BESIDE_NUMBERS = 96 * 1024 };
+    (void)state;
+    struct service service;
+    struct client client;
+    struct wire wires[READERS];
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--threads", "1", NULL});
+    client_init(&client, &service);
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    size_t idle = memory_of(&service, "VmRSS");
+    text_printf(&body, "{");
+    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567", ELEMENTS_EACH);
+    text_printf(&body, ",");
+    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543", ELEMENTS_EACH);
+    text_printf(&body, "}");
+    for (int i = 0; i < READERS; i++) read_nothing_of(&wires[i], &service, &body);
+
+    uint64_t numbers = metric(&client, "mse_tensor_memory_bytes");
+    size_t held = memory_of(&service, "VmRSS") - idle;
+    print_message("%d slow readers: %zu KB, %" PRIu64 " KB of them numbers\n", READERS, held / 1024, numbers / 1024);
+    assert_in_range(numbers, READERS * ELEMENTS_EACH * 16, READERS * ELEMENTS_EACH * 20);
+    if (!service_is_sanitized()) assert_true(held <= numbers + (size_t)READERS * BESIDE_NUMBERS);
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+
+    for (int i = 0; i < READERS; i++) wire_abort(&wires[i]);
+    while (metric(&client, "mse_tensor_memory_bytes") > 0) continue; /* until the server has seen them go */
     text_free(&body);
     client_free(&client);
     service_close(&service);
@@ -149,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
         cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
+        cmocka_unit_test(slow_readers_of_large_answers_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
     };
     return cmocka_run_group_tests_name("test_memory", tests, NULL, NULL);
