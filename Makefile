@@ -119,7 +119,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics \
+    soak test-capacity test-rolling test-metrics test-systemd \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
@@ -170,6 +170,9 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/install/run
+
+test-systemd: all ## boot systemd, and run the installed unit under it (as root; needs tools/deps systemd)
+	tests/systemd/run
 
 # Sanitizers of gcc 12 and clang 14 fail at random where the kernel randomizes more than 28 bits of an address
 # (vm.mmap_rnd_bits).
@@ -262,18 +265,21 @@ image: ## build the container image mse-server
 	docker build -t mse-server .
 
 install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
-	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig share/man/man1)
+	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1)
 	install -m 755 build/mse-server $(INTO)/bin
 	install -m 644 include/mse.h $(INTO)/include
 	install -m 644 build/libmse.a $(INTO)/lib
 	install -m 644 build/libmse.so $(INTO)/lib/$(SONAME)
 	ln -sf $(SONAME) $(INTO)/lib/libmse.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/mse.pc.in >$(INTO)/lib/pkgconfig/mse.pc
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/mse-server.service >$(INTO)/lib/systemd/system/mse-server.service
+	install -m 644 deploy/mse-server.sysusers $(INTO)/lib/sysusers.d/mse-server.conf
 	install -m 644 docs/mse-server.1 $(INTO)/share/man/man1
 
 uninstall: ## remove what install has put there
 	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 \
-	    $(addprefix lib/,libmse.a libmse.so $(SONAME) pkgconfig/mse.pc))
+	    $(addprefix lib/,libmse.a libmse.so $(SONAME) pkgconfig/mse.pc) \
+	    $(addprefix lib/,systemd/system/mse-server.service sysusers.d/mse-server.conf))
 
 clean: ## remove build/
 	rm -rf build
