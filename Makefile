@@ -120,7 +120,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
     soak test-capacity test-rolling test-metrics test-systemd \
-    fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
+    fuzz lint lint-openapi lint-deploy bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -229,6 +229,9 @@ lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, an
 
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi
+
+lint-deploy: all ## judge the files of deploy/ (needs tools/deps deploy)
+	tools/lint-deploy
 
 # ---- benchmarks
 
