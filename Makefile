@@ -225,7 +225,7 @@ fuzz: $(fuzz_targets) ## run each fuzz target for FUZZ_SECONDS=60 (needs clang)
 	$(fixed_addresses) fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
 
 lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
-	CFLAGS="$(filter-out -M%,$(BASE))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
+	CFLAGS="$(filter-out -M%,$(BASE))" WIDE="$(wide.$(ARCH))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
 
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi

@@ -1,7 +1,7 @@
 // decimal.cpp - numbers read and written: decimal.h against fast_float, Dragonbox, the standard library and the C
 // library. A line is "name nanoseconds-a-number ns", the least of many rounds, in which all take turns; the name
-// without a peer's at its end is ours. To read, we take a whole JSON array and check its grammar (and "-each" number by
-// itself); the others are given where each number begins. One argument: the count of rounds.
+// without a peer's at its end is ours. We read and write a whole JSON array, and check its grammar (and "-each" number
+// by itself); the others are given where each number begins. One argument: the count of rounds.
 #include <dragonbox/dragonbox_to_chars.h>
 #include <fast_float/fast_float.h>
 
@@ -104,7 +104,8 @@ void write(const char *what, const std::function<double(double random)> &scale, 
     std::vector<double> values(COUNT);
     for (auto &value : values) value = scale(normal(random));
     std::vector<char> room(COUNT * 40);
-    std::vector<struct decimal> decimals(COUNT);
+    std::vector<unsigned long long> digits(COUNT);
+    std::vector<struct decimal_scale> scales(COUNT);
     auto with = [&](auto print) {
         return [&room, &values, print] {
             char *p = room.data();
@@ -116,17 +117,16 @@ void write(const char *what, const std::function<double(double random)> &scale, 
         };
     };
     auto second_half = [&] {
-        char *p = room.data();
-        for (auto decimal : decimals) {
-            p += decimal_write(decimal, p);
-            *p++ = ',';
-        }
-        sink = static_cast<double>(p - room.data());
+        sink = static_cast<double>(decimal_write_run(digits.data(), scales.data(), COUNT, 1, room.data()));
     };
-    for (size_t i = 0; i < COUNT; i++) decimals[i] = decimal_shortest(values[i]);
+    auto run = [&] {
+        decimal_shortest_run(values.data(), COUNT, digits.data(), scales.data());
+        sink = static_cast<double>(decimal_write_run(digits.data(), scales.data(), COUNT, 0, room.data()));
+    };
     compare(what,
-            {{"", with([](char *p, double value) { return p + decimal_print(value, p); })},
+            {{"", run},
              {"-second_time", second_half},
+             {"-each", with([](char *p, double value) { return p + decimal_print(value, p); })},
              {"-Dragonbox", with([](char *p, double value) { return jkj::dragonbox::to_chars_n(value, p); })},
              {"-to_chars", with([](char *p, double value) { return std::to_chars(p, p + 40, value).ptr; })},
              {"-printf", with([](char *p, double value) { return p + std::snprintf(p, 40, "%.17g", value); })}},

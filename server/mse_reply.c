@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Text before, between and after one element: what may be closed, a comma, what may be opened, the number, and what
- * is closed at the end. */
-#define ELEMENT_MAX (TENSOR_RANK_MAX + 1 + TENSOR_RANK_MAX + DECIMAL_PRINT_MAX + TENSOR_RANK_MAX)
+/* Text of one element at most: what may be opened, the number, what may be closed, and a comma. */
+#define ELEMENT_MAX (TENSOR_RANK_MAX + DECIMAL_PRINT_MAX + TENSOR_RANK_MAX + 1)
 _Static_assert(ELEMENT_MAX <= ANSWER_ROOM_MIN, "every piece of a body has room for one element");
+
+/* Elements that are converted at one go, from where they stand to text. */
+#define BATCH 64
 
 /* A reply whose text surely fits in this many bytes is sent as one buffer, a longer one as it is written. */
 #define WHOLE_MAX 120000
@@ -18,20 +20,15 @@ _Static_assert(ELEMENT_MAX <= ANSWER_ROOM_MIN, "every piece of a body has room f
 
 /* The two gradients differ in their signs only, so a number is converted once: its digits and its scale are kept in the
  * memory of its value, and of a target that is not needed any more, for the second gradient. */
-struct scale {
-    int exponent;
-    int negative;
-};
-_Static_assert(sizeof(struct scale) == sizeof(double), "a scale takes the place of a target");
-_Static_assert(sizeof(unsigned long long) == sizeof(double), "digits take the place of a value");
-
-enum conversion { VALUE, NEGATED_VALUE, VALUE_KEPT, NEGATED_KEPT };
+enum conversion { CONVERT, CONVERT_AND_KEEP, KEPT };
+_Static_assert(sizeof(struct decimal_scale) == sizeof(double), "a scale takes the place of a target");
 
 /* A piece of the reply: text, and the tensor that follows it, if any. */
 struct part {
     const char *text;
     const struct tensor *tensor;
     enum conversion conversion;
+    bool negate; /* what is written are the negatives */
 };
 
 struct mse_reply {
@@ -47,17 +44,17 @@ struct mse_reply {
     size_t index;      /* of the next element of this part's tensor */
 };
 
-/* How many dimensions begin a new row at element index. */
+/* How many dimensions begin a new row at element index, which begins one, or is the tensor's length. */
 static size_t rows_begun(const struct tensor *tensor, size_t index)
 {
-    size_t rows = 0;
-    size_t stride = 1;
+    size_t rows = 1;
+    size_t stride = tensor->shape[tensor->rank - 1];
     while (rows < tensor->rank) {
         stride *= tensor->shape[tensor->rank - 1 - rows];
         if (index % stride != 0) break;
         rows++;
     }
-    return index == 0 ? tensor->rank : rows;
+    return rows;
 }
 
 static char *repeat(char *out, char c, size_t count)
@@ -66,56 +63,54 @@ static char *repeat(char *out, char c, size_t count)
     return out + count;
 }
 
-/* Writes the number at an index of a part's tensor; returns its length. */
-static size_t write_number(const struct mse_reply *reply, const struct part *part, size_t index, char *out)
+static size_t least(size_t a, size_t b)
 {
-    double *value = &part->tensor->values[index];
-    struct decimal decimal;
-    struct scale scale;
+    return a < b ? a : b;
+}
+
+/* Writes numbers from an index of a part's tensor on, at most BATCH, each with a comma; returns their length. */
+static size_t write_numbers(const struct mse_reply *reply, const struct part *part, size_t index, size_t count,
+                            char *out)
+{
+    double *values = part->tensor->values + index;
+    struct decimal_scale *kept = (struct decimal_scale *)reply->scales.values + index;
+    uint64_t digits[BATCH];
+    struct decimal_scale scales[BATCH];
     switch (part->conversion) {
-    case VALUE:
-        return decimal_print(*value, out);
-    case NEGATED_VALUE:
-        return decimal_print(-*value, out);
-    case VALUE_KEPT:
-        decimal = decimal_shortest(*value);
-        scale = (struct scale){decimal.exponent, decimal.negative};
-        memcpy(value, &decimal.digits, sizeof *value);
-        memcpy(&reply->scales.values[index], &scale, sizeof scale);
-        return decimal_write(decimal, out);
-    case NEGATED_KEPT:
-        memcpy(&decimal.digits, value, sizeof *value);
-        memcpy(&scale, &reply->scales.values[index], sizeof scale);
-        decimal.exponent = scale.exponent;
-        decimal.negative = !scale.negative;
-        return decimal_write(decimal, out);
+    case CONVERT:
+        decimal_shortest_run(values, count, digits, scales);
+        return decimal_write_run(digits, scales, count, part->negate, out);
+    case CONVERT_AND_KEEP:
+        decimal_shortest_run(values, count, values, kept);
+        break;
+    case KEPT:
+        break;
     }
-    return 0;
+    return decimal_write_run(values, kept, count, part->negate, out);
 }
 
 /* Writes elements from reply->index on while there is room; returns the bytes written. */
 static size_t write_elements(struct mse_reply *reply, const struct part *part, char *out, size_t room)
 {
     const struct tensor *tensor = part->tensor;
+    const char *limit = out + room;
     size_t row = tensor->shape[tensor->rank - 1];
-    size_t column = reply->index % row;
     size_t index = reply->index;
+    size_t column = index % row;
     char *p = out;
 
-    while (index < tensor->length && room - (size_t)(p - out) >= ELEMENT_MAX) {
-        if (column == 0) {
-            size_t rows = rows_begun(tensor, index);
-            if (index > 0) {
-                p = repeat(p, ']', rows);
-                *p++ = ',';
-            }
-            p = repeat(p, '[', rows);
-        } else {
-            *p++ = ',';
+    while (index < tensor->length && (size_t)(limit - p) >= ELEMENT_MAX) {
+        if (column == 0) p = repeat(p, '[', rows_begun(tensor, index));
+        size_t room_for = ((size_t)(limit - p) - TENSOR_RANK_MAX - 1) / DECIMAL_PRINT_MAX;
+        size_t count = least(least(row - column, BATCH), room_for);
+        p += write_numbers(reply, part, index, count, p);
+        index += count;
+        column += count;
+        if (column == row) {
+            column = 0;
+            p = repeat(p - 1, ']', rows_begun(tensor, index));
+            if (index < tensor->length) *p++ = ',';
         }
-        p += write_number(reply, part, index, p);
-        if (++column == row) column = 0;
-        if (++index == tensor->length) p = repeat(p, ']', tensor->rank);
     }
     reply->index = index;
     return (size_t)(p - out);
@@ -155,13 +150,14 @@ static void lay_out(struct mse_reply *reply, const struct mse_request *request, 
 
     if (request->reduction != MSE_REQUEST_NONE) length += decimal_print(loss, reply->head + length);
     reply->head[length] = '\0';
-    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, VALUE};
+    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, CONVERT, false};
     if (request->wants_predictions) {
-        *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient, keeps ? VALUE_KEPT : VALUE};
+        *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient,
+                                keeps ? CONVERT_AND_KEEP : CONVERT, false};
         name = ",\"targets\":";
     }
-    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, keeps ? NEGATED_KEPT : NEGATED_VALUE};
-    *part++ = (struct part){has_gradient ? "}}" : "}", NULL, VALUE};
+    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, keeps ? KEPT : CONVERT, true};
+    *part++ = (struct part){has_gradient ? "}}" : "}", NULL, CONVERT, false};
 
     reply->part_count = (size_t)(part - reply->parts);
     reply->part = 0;

@@ -29,26 +29,27 @@ enum decimal_status decimal_parse(const char *text, const char *limit, const cha
  * taken, text if none was. */
 size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room);
 
-/* Bytes of room that decimal_write and decimal_print need at out, all of which they may write to. The longest text has
- * 25: -0.0000012345678901234567 */
+/* Bytes of room that decimal_print needs at out, all of which it may write to. The longest text has 25:
+ * -0.0000012345678901234567 */
 #define DECIMAL_PRINT_MAX 32
 
-/* A finite value as decimal digits: negative ? - : + digits * 10^exponent, with 0 <= digits < 10^17. */
-struct decimal {
-    unsigned long long digits;
+/* Writes the shortest decimal that reads back as value, which must be finite, and of those the closest to it (ties to
+ * an even last digit), laid out as ECMAScript's Number::toString does (RFC 8785): 0.034682, 1e-7, 5e-324, 1e+21, and 0
+ * for either zero. Returns the length of the text; writes no NUL. */
+size_t decimal_print(double value, char *out);
+
+/* The same in two steps, of many values. In between each is (negative ? - : +) digits * 10^exponent, digits being less
+ * than 10^17; zeros may stand at their end, which count for nothing. */
+struct decimal_scale {
     int exponent;
     int negative;
 };
 
-/* The shortest digits that read back as value, and of those the closest to it (ties to an even last digit). The digits
- * may be followed by zeros, which count for nothing; zero is 0 * 10^0. value must be finite. */
-struct decimal decimal_shortest(double value);
+/* Sets digits, count words of 64 bits, which may stand in the memory of the values, and their scales. */
+void decimal_shortest_run(const double *values, size_t count, void *digits, struct decimal_scale *scales);
 
-/* Writes a decimal as ECMAScript's Number::toString lays it out (RFC 8785): 0.034682, 1e-7, 5e-324, 1e+21, and 0 for
- * either zero. Returns the length of the text; writes no NUL. */
-size_t decimal_write(struct decimal decimal, char *out);
-
-/* decimal_write(decimal_shortest(value), out), in one go. */
-size_t decimal_print(double value, char *out);
+/* Writes each, or its negative if negate is not 0, with a comma after it, as decimal_print does. Returns the length of
+ * the text. Each that is left to write needs DECIMAL_PRINT_MAX bytes of room. */
+size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char *out);
 
 #endif

@@ -9,6 +9,8 @@
 #include "decimal_digits.h"
 #include "decimal_powers.h"
 #include "decimal_shortest.h"
+#include "decimal_wide.h"
+#include "dispatch.h"
 
 #include <string.h>
 
@@ -33,7 +35,7 @@ struct decimal decimal_shortest_exact(double value)
     memcpy(&bits, &value, sizeof bits);
     fraction = bits & 0xfffffffffffff;
     int biased = (int)(bits >> 52 & 0x7ff), negative = (int)(bits >> 63);
-    if (biased == 0 && fraction == 0) return (struct decimal){0, 0, negative};
+    if (biased == 0 && fraction == 0) return (struct decimal){0, {0, negative}};
     int narrow = fraction == 0 && biased > 1; /* the next double below is half as far as the one above */
     int q = (biased ? biased : 1) - 1075;
     uint64_t c = biased ? fraction | (uint64_t)1 << 52 : fraction;
@@ -48,11 +50,11 @@ struct decimal decimal_shortest_exact(double value)
     uint64_t upper = scale((4 * c + 2) << shift, above) - (c & 1);
 
     uint64_t floor = middle / 4, tens = floor / 10 * 10;
-    if (lower <= 4 * tens) return (struct decimal){tens, k, negative};
-    if (4 * (tens + 10) <= upper) return (struct decimal){tens + 10, k, negative};
+    if (lower <= 4 * tens) return (struct decimal){tens, {k, negative}};
+    if (4 * (tens + 10) <= upper) return (struct decimal){tens + 10, {k, negative}};
     int next = 4 * (floor + 1) <= upper;
     if (next && lower <= 4 * floor) next = middle > 4 * floor + 2 || (middle == 4 * floor + 2 && (floor & 1));
-    return (struct decimal){floor + (uint64_t)next, k, negative};
+    return (struct decimal){floor + (uint64_t)next, {k, negative}};
 }
 
 /* Sets *result as decimal_shortest_exact does, by one product, and returns 1; or returns 0 where that cannot tell, and
@@ -80,11 +82,11 @@ static inline int shortest(uint64_t bits, struct decimal *result)
     if ((from_tens - reach + 1 <= 1) | (to_tens - reach <= 2) | (part - half + 1 <= 1)) return 0;
     if (from_tens < reach) digits = tens;
     if (to_tens < reach) digits = tens + 10;
-    *result = (struct decimal){digits, k, (int)(bits >> 63)};
+    *result = (struct decimal){digits, {k, (int)(bits >> 63)}};
     return 1;
 }
 
-struct decimal decimal_shortest(double value)
+static struct decimal shortest_of(double value)
 {
     uint64_t bits;
     struct decimal result;
@@ -92,10 +94,39 @@ struct decimal decimal_shortest(double value)
     return shortest(bits, &result) ? result : decimal_shortest_exact(value);
 }
 
+static void keep(struct decimal decimal, size_t i, void *digits, struct decimal_scale *scales)
+{
+    memcpy((char *)digits + i * sizeof decimal.digits, &decimal.digits, sizeof decimal.digits);
+    scales[i] = decimal.scale;
+}
+
+void decimal_shortest_run(const double *values, size_t count, void *digits, struct decimal_scale *scales)
+{
+    size_t i = 0;
+    if (dispatch_wide()) {
+        for (; count - i >= 8; i += 8) {
+            unsigned declined = decimal_shortest_eight(values + i, (uint64_t *)digits + i, scales + i);
+            for (; declined != 0; declined &= declined - 1) {
+                size_t lane = i + (unsigned)__builtin_ctz(declined);
+                keep(decimal_shortest_exact(values[lane]), lane, digits, scales);
+            }
+        }
+    }
+    for (; i < count; i++) keep(shortest_of(values[i]), i, digits, scales);
+}
+
 /* ---- digits -> text */
 
-/* Writes an exponent at p, and returns the length of the text from out on. */
-__attribute__((noinline)) static size_t end_with_exponent(char *out, char *p, int exponent)
+/* Seventeen digits, the first of which is 1 to 9, and where the point stands: after so many of them. */
+struct layout {
+    unsigned first; /* a digit */
+    unsigned more;  /* how many of the sixteen after it there are up to the last that is not 0 */
+    int point;
+    int negative;
+};
+
+/* Writes an exponent at p, and returns the byte after it. */
+__attribute__((noinline)) static char *end_with_exponent(char *p, int exponent)
 {
     unsigned n = (unsigned)(exponent < 0 ? -exponent : exponent);
     *p++ = 'e';
@@ -103,33 +134,55 @@ __attribute__((noinline)) static size_t end_with_exponent(char *out, char *p, in
     if (n >= 100) *p++ = (char)('0' + n / 100);
     if (n >= 10) *p++ = (char)('0' + n / 10 % 10);
     *p++ = (char)('0' + n % 10);
-    return (size_t)(p - out);
+    return p;
 }
 
-/* Writes the sixteen digits high and low from p on, after the first digit, and the point after 2 to 21 digits in all.
- * Returns the length of the text from out on. What is moved is not read back from out: a processor may not know yet
- * where out stands, and would have to wait for it. */
-__attribute__((noinline)) static size_t end_with_point(char *out, char *p, uint32_t high, uint32_t low, int point)
+/* Writes sixteen digits from p on, after the first, and the point after 2 to 21 digits in all. Returns the byte after
+ * the text. What is moved is not read back from p: a processor may not know yet where that is, and would have to wait
+ * for it. */
+__attribute__((noinline)) static char *end_with_point(char *p, const char *sixteen, int more, int point)
 {
     char digits[24] = {0};
-    int more = (int)digits_write_sixteen(high, low, digits);
+    memcpy(digits, sixteen, 16);
     memcpy(p, digits, 16);
     if (point > more) {
         memcpy(p + 16, "0000", 4);
-        return (size_t)(p + point - 1 - out);
+        return p + point - 1;
     }
     p[point - 1] = '.';
     memcpy(p + point, digits + point - 1, 8);
     if (point < 9) memcpy(p + 9, digits + 8, 8);
-    return (size_t)(p + more + 1 - out);
+    return p + more + 1;
 }
 
-/* decimal_write, to be inlined. A choice that numbers of one array make now so and now so is made by masks. */
-static inline size_t lay_out(struct decimal decimal, char *out)
+/* Writes a number, and returns the byte after it. A choice that numbers of one array make now so and now so is made by
+ * masks. */
+static inline char *lay_out(char *p, struct layout layout, const char *sixteen)
+{
+    /* what has an exponent looks as if the point stood after the first digit */
+    int exponent = layout.point - 1, plain = (unsigned)layout.point + 5 <= 21 + 5;
+    int point = 1 + (exponent & -plain);
+    *p = '-';
+    p += layout.negative;
+    memcpy(p, "0.000000", 8);
+    p += (2 - point) & -(point <= 0);
+    *p++ = (char)('0' + layout.first);
+    *p = '.';
+    if (point > 1) return end_with_point(p, sixteen, (int)layout.more, point);
+    p += point == 1;
+    memcpy(p, sixteen, 16);
+    p += (int)layout.more - ((point == 1) & (layout.more == 0));
+    if ((exponent < -9 || exponent > 0) && !plain) return end_with_exponent(p, exponent);
+    /* e-7 to e-9, or nothing */
+    memcpy(p, "e-", 2);
+    p[2] = (char)('0' - exponent);
+    return p + (3 & -!plain);
+}
+
+static inline char *write_one(uint64_t digits, struct decimal_scale scale, char *out)
 {
     const uint64_t least = 10000000000000000; /* of seventeen digits */
-    uint64_t digits = decimal.digits;
-    int point = decimal.exponent + 17; /* how many digits stand before it */
+    int point = scale.exponent + 17;          /* how many digits stand before it */
     /* sixteen digits become seventeen */
     int sixteen = digits < least;
     digits += 9 * digits & -(uint64_t)sixteen;
@@ -137,49 +190,40 @@ static inline size_t lay_out(struct decimal decimal, char *out)
     if (digits < least) {
         if (digits == 0) {
             *out = '0';
-            return 1;
+            return out + 1;
         }
         for (; digits < least; point--) digits *= 10;
     }
     uint64_t top = digits / 100000000;
     uint32_t low = (uint32_t)(digits - top * 100000000), first = (uint32_t)top / 100000000;
-    uint32_t high = (uint32_t)top - first * 100000000;
+    char text[16];
+    unsigned more = digits_write_sixteen((uint32_t)top - first * 100000000, low, text);
+    return lay_out(out, (struct layout){first, more, point, scale.negative}, text);
+}
 
-    /* what has an exponent looks as if the point stood after the first digit */
-    int exponent = point - 1, plain = (unsigned)point + 5 <= 21 + 5;
-    point = 1 + (exponent & -plain);
+size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char *out)
+{
+    const uint64_t *words = digits;
+    bool is_wide = dispatch_wide();
     char *p = out;
-    *p = '-';
-    p += decimal.negative;
-    memcpy(p, "0.000000", 8);
-    p += (2 - point) & -(point <= 0);
-    *p++ = (char)('0' + first);
-    *p = '.';
-    if (point > 1) return end_with_point(out, p, high, low, point);
-    int more = (int)digits_write_sixteen(high, low, p + (point == 1));
-    p += more + ((point == 1) & (more > 0));
-    if ((exponent < -9 || exponent > 0) && !plain) return end_with_exponent(out, p, exponent);
-    /* e-7 to e-9, or nothing */
-    memcpy(p, "e-", 2);
-    p[2] = (char)('0' - exponent);
-    p += 3 & -!plain;
+    for (size_t i = 0; i < count;) {
+        char *next = is_wide && count - i >= 8 ? decimal_write_eight(words + i, scales + i, negate, p) : NULL;
+        if (next != NULL) {
+            p = next;
+            i += 8;
+            continue;
+        }
+        uint64_t one;
+        memcpy(&one, words + i, sizeof one);
+        p = write_one(one, (struct decimal_scale){scales[i].exponent, scales[i].negative ^ negate}, p);
+        *p++ = ',';
+        i++;
+    }
     return (size_t)(p - out);
-}
-
-size_t decimal_write(struct decimal decimal, char *out)
-{
-    return lay_out(decimal, out);
-}
-
-static size_t print_exact(double value, char *out)
-{
-    return decimal_write(decimal_shortest_exact(value), out);
 }
 
 size_t decimal_print(double value, char *out)
 {
-    uint64_t bits;
-    struct decimal decimal;
-    memcpy(&bits, &value, sizeof bits);
-    return shortest(bits, &decimal) ? lay_out(decimal, out) : print_exact(value, out);
+    struct decimal decimal = shortest_of(value);
+    return (size_t)(write_one(decimal.digits, decimal.scale, out) - out);
 }

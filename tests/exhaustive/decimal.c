@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define BLOCK       10000 /* numbers that a thread takes at a time */
+#define RUN         8     /* numbers that are printed together */
 #define THREADS_MAX 256
 
 static uint64_t blocks;
@@ -60,11 +61,26 @@ static void check_print(double value)
     char expected[DECIMAL_PRINT_MAX], text[DECIMAL_PRINT_MAX];
     size_t length = reference_print(value, expected), printed = decimal_print(value, text);
     must(printed == length && memcmp(text, expected, length) == 0, "decimal_print", bits_of(value), text, printed);
-    printed = decimal_write(decimal_shortest(value), text);
-    must(printed == length && memcmp(text, expected, length) == 0, "decimal_shortest", bits_of(value), text, printed);
-    printed = decimal_write(decimal_shortest_exact(value), text);
+    struct decimal decimal = decimal_shortest_exact(value);
+    printed = decimal_write_run(&decimal.digits, &decimal.scale, 1, 0, text) - 1;
     must(printed == length && memcmp(text, expected, length) == 0, "the reference", bits_of(value), text, printed);
     if (value != 0) check_parse(text, printed, value); /* -0 is printed without its sign */
+}
+
+/* A run that is long enough for vectors, of numbers that check_print has seen. */
+static void check_print_run(const double *values)
+{
+    char expected[RUN * (DECIMAL_PRINT_MAX + 1)], text[RUN * DECIMAL_PRINT_MAX];
+    uint64_t digits[RUN];
+    struct decimal_scale scales[RUN];
+    size_t length = 0;
+    for (int i = 0; i < RUN; i++) {
+        length += decimal_print(values[i], expected + length);
+        expected[length++] = ',';
+    }
+    decimal_shortest_run(values, RUN, digits, scales);
+    size_t printed = decimal_write_run(digits, scales, RUN, 0, text);
+    must(printed == length && memcmp(text, expected, length) == 0, "a run", bits_of(values[0]), text, printed);
 }
 
 static void check_digits(uint64_t *random)
@@ -88,8 +104,11 @@ static void *check_blocks(void *unused)
     for (uint64_t block; (block = next_block++) < blocks; done_blocks++) {
         uint64_t random = block;
         random = random_bits(&random);
+        double values[RUN];
         for (int i = 0; i < BLOCK / 2; i++) {
-            check_print(random_double(&random));
+            values[i % RUN] = random_double(&random);
+            check_print(values[i % RUN]);
+            if (i % RUN == RUN - 1) check_print_run(values);
             check_digits(&random);
         }
     }

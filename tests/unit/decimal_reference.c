@@ -50,6 +50,13 @@ enum decimal_status reference_parse(const char *text, const char *limit, const c
     return DECIMAL_DONE;
 }
 
+/* (negative ? - : +) digits * 10^exponent */
+struct decimal {
+    unsigned long long digits;
+    int exponent;
+    int negative;
+};
+
 /* Sets *result to the decimal with so many digits that lies closest to value > 0 among those that read back as value:
  * the one that printf rounds to, or, where value is a power of two and the next double below is twice as near as the
  * one above, perhaps a neighbour of it. Returns 0 if none reads back. */
@@ -73,7 +80,8 @@ static int reads_back(double value, int digits, struct decimal *result)
     return 0;
 }
 
-struct decimal reference_shortest(double value)
+/* The shortest decimal that reads back as value, and of those the closest; no zero stands at the end of its digits. */
+static struct decimal shortest(double value)
 {
     struct decimal result = {0, 0, signbit(value) != 0};
     value = fabs(value);
@@ -92,7 +100,7 @@ struct decimal reference_shortest(double value)
 size_t reference_print(double value, char *out)
 {
     static const char zeros[] = "00000000000000000000";
-    struct decimal decimal = reference_shortest(value);
+    struct decimal decimal = shortest(value);
     char digits[24], text[64];
     int k = snprintf(digits, sizeof digits, "%llu", decimal.digits);
     int n = k + decimal.exponent; /* the names and the cases of ECMA-262, Number::toString */

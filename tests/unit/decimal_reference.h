@@ -8,9 +8,6 @@
 /* As decimal_parse. */
 enum decimal_status reference_parse(const char *text, const char *limit, const char **end, double *value);
 
-/* As decimal_shortest, and with no zero at the end of digits. */
-struct decimal reference_shortest(double value);
-
 /* As decimal_print. */
 size_t reference_print(double value, char *out);
 

@@ -1,8 +1,11 @@
-/* test_decimal_print.c - decimal_print and its two halves against known texts, decimal_reference and published hashes.
+/* test_decimal_print.c - decimal_print and its two halves, one by one and in runs, against known texts,
+ * decimal_reference and published hashes.
  */
 #include "bits.h"
 #include "decimal_reference.h"
 #include "decimal_shortest.h"
+#include "decimal_wide.h"
+#include "dispatch.h"
 #include "es6_numbers.h"
 
 #include <math.h>
@@ -14,24 +17,44 @@
 
 #include <cmocka.h>
 
-/* Prints value in one step, in two, and by the reference, and wants one text of all, nothing written beyond
- * DECIMAL_PRINT_MAX. */
+/* decimal_print in two steps, of count times the value; the length of the first text, the comma excluded. */
+static size_t print_run(double value, size_t count, char *out)
+{
+    double values[8] = {value, value, value, value, value, value, value, value};
+    struct decimal_scale scales[8];
+    decimal_shortest_run(values, count, values, scales);
+    size_t length = decimal_write_run(values, scales, count, 0, out) / count;
+    for (size_t i = 0; i < count; i++) {
+        assert_memory_equal(out + i * length, out, length);
+        assert_int_equal(out[(i + 1) * length - 1], ',');
+    }
+    return length - 1;
+}
+
+static size_t print_exact(double value, char *out)
+{
+    struct decimal decimal = decimal_shortest_exact(value);
+    assert_true(decimal.digits < 100000000000000000);
+    assert_int_equal(decimal.scale.negative != 0, signbit(value) != 0);
+    return decimal_write_run(&decimal.digits, &decimal.scale, 1, 0, out) - 1;
+}
+
+/* Prints value in one step, in two, in a run that is long enough for vectors, and by the reference, and wants one text
+ * of all, nothing written beyond DECIMAL_PRINT_MAX for each. */
 static void assert_prints(double value, const char *expected, size_t length)
 {
-    char out[DECIMAL_PRINT_MAX + 8];
-    for (int way = 0; way < 3; way++) {
+    char out[8 * DECIMAL_PRINT_MAX + 8];
+    for (int way = 0; way < 4; way++) {
         memset(out, '~', sizeof out);
         size_t printed = way == 0   ? decimal_print(value, out)
-                         : way == 1 ? decimal_write(decimal_shortest(value), out)
-                                    : decimal_write(decimal_shortest_exact(value), out);
+                         : way == 1 ? print_run(value, 1, out)
+                         : way == 2 ? print_run(value, 8, out)
+                                    : print_exact(value, out);
         if (printed != length || memcmp(out, expected, length) != 0)
             fail_msg("%016llx: \"%.*s\" the way %d; expected \"%.*s\"", (unsigned long long)bits_of(value),
                      (int)(printed < sizeof out ? printed : 0), out, way, (int)length, expected);
-        assert_memory_equal(out + DECIMAL_PRINT_MAX, "~~~~~~~~", 8);
+        assert_memory_equal(out + (size_t)(way == 2 ? 8 : 1) * DECIMAL_PRINT_MAX, "~~~~~~~~", 8);
     }
-    struct decimal decimal = decimal_shortest(value);
-    assert_true(decimal.digits < 100000000000000000);
-    assert_int_equal(decimal.negative != 0, signbit(value) != 0);
 }
 
 static void check(double value)
@@ -203,6 +226,66 @@ static void random_bits_print_as_the_reference_prints_them(void **state)
     }
 }
 
+/* A number of a kind that vectors may treat by itself. */
+static double draw(uint64_t *random)
+{
+    uint64_t bits = random_bits(random);
+    switch (bits % 8) {
+    case 0:
+        return bits >> 8 & 1 ? 0.0 : -0.0;
+    case 1:
+        return ldexp(bits >> 8 & 1 ? 1 : -1, (int)(bits >> 9 & 127) - 64); /* the digits are found one by one */
+    case 2:
+        return double_of(bits >> 12 >> (bits >> 3 & 31)); /* subnormal: few digits */
+    case 3:
+        return (double)(int)(bits >> 48) - 30000;
+    case 4:
+        return random_double(random);
+    default:
+        return ldexp((double)(int64_t)random_bits(random), -63 - (int)(bits >> 8 & 31));
+    }
+}
+
+static void a_run_is_what_its_numbers_print_each(void **state)
+{
+    (void)state;
+    enum { MAX = 40 };
+    uint64_t random = 3;
+    for (int turn = 0; turn < 20000; turn++) {
+        double values[MAX], digits[MAX];
+        struct decimal_scale scales[MAX];
+        char expected[MAX * (DECIMAL_PRINT_MAX + 1)], out[MAX * DECIMAL_PRINT_MAX + 8];
+        size_t count = random_bits(&random) % MAX, length = 0;
+        int negate = turn & 1;
+        for (size_t i = 0; i < count; i++) {
+            values[i] = turn & 2 ? draw(&random) : ldexp((double)(int64_t)random_bits(&random), -63 - turn % 32);
+            length += decimal_print(negate ? -values[i] : values[i], expected + length);
+            expected[length++] = ',';
+        }
+        memset(out, '~', sizeof out);
+        decimal_shortest_run(values, count, turn & 4 ? values : digits, scales);
+        assert_int_equal(decimal_write_run(turn & 4 ? values : digits, scales, count, negate, out), length);
+        assert_memory_equal(out, expected, length);
+        assert_memory_equal(out + count * DECIMAL_PRINT_MAX, "~~~~~~~~", 8);
+    }
+}
+
+/* What is declined is none of these, so that the test above is one of vectors. */
+static void usual_numbers_are_printed_eight_at_a_time(void **state)
+{
+    (void)state;
+    if (!dispatch_wide()) skip();
+    uint64_t random = 4;
+    for (int turn = 0; turn < 100000; turn++) {
+        double values[8];
+        struct decimal_scale scales[8];
+        char out[8 * DECIMAL_PRINT_MAX];
+        for (int i = 0; i < 8; i++) values[i] = ldexp((double)(int64_t)(random_bits(&random) | 1), -63 - turn % 32);
+        assert_int_equal(decimal_shortest_eight(values, values, scales), 0);
+        assert_non_null(decimal_write_eight(values, scales, 0, out));
+    }
+}
+
 static void every_text_reads_back_as_its_double(void **state)
 {
     (void)state;
@@ -239,6 +322,8 @@ int main(void)
         cmocka_unit_test(powers_of_ten_and_their_neighbours_are_shortest),
         cmocka_unit_test(integers_and_short_decimals_are_shortest),
         cmocka_unit_test(random_bits_print_as_the_reference_prints_them),
+        cmocka_unit_test(a_run_is_what_its_numbers_print_each),
+        cmocka_unit_test(usual_numbers_are_printed_eight_at_a_time),
         cmocka_unit_test(every_text_reads_back_as_its_double),
         cmocka_unit_test(the_es6_corpus_has_its_published_hashes),
     };

@@ -1,0 +1,267 @@
+/* decimal_print_wide.c - eight doubles at a time -> shortest digits -> the digits' bytes, in AVX-512. What
+ * decimal_print.c does one by one is done here in the eight lanes of a vector, by the same formulas, which are
+ * explained there; lanes for which these do not hold are declined. Empty where the compiler is not told of these
+ * instructions. */
+#include "decimal_wide.h"
+
+#include <stddef.h>
+
+#if defined __AVX512VBMI__
+#include "decimal_powers.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#define ALL(x) _mm512_set1_epi64((long long)(x))
+
+/* Of 8 lanes, all that a product of 64 by 64 bits has. */
+struct product {
+    __m512i high, low;
+};
+
+/* Halves of 32 bits are multiplied crosswise. No sum overflows: (2^32 - 1)^2 + 2^32 - 1 < 2^64. */
+static inline struct product multiply(__m512i x, __m512i y)
+{
+    __m512i x_high = _mm512_srli_epi64(x, 32), y_high = _mm512_srli_epi64(y, 32);
+    __m512i low = _mm512_mul_epu32(x, y);
+    __m512i middle = _mm512_add_epi64(_mm512_mul_epu32(x_high, y), _mm512_srli_epi64(low, 32));
+    __m512i other = _mm512_add_epi64(_mm512_mul_epu32(x, y_high), _mm512_and_si512(middle, ALL(0xffffffff)));
+    __m512i high = _mm512_add_epi64(_mm512_mul_epu32(x_high, y_high), _mm512_srli_epi64(middle, 32));
+    return (struct product){_mm512_add_epi64(high, _mm512_srli_epi64(other, 32)),
+                            _mm512_mask_mov_epi32(_mm512_slli_epi64(other, 32), 0x5555, low)};
+}
+
+/* floor(x / 10^8), or one less, for x < 10^17: the factor is less than 10^-8 by 6 * 2^-53 of it, the roundings of x and
+ * of the product are 2 * 2^-53 at most, and the quotient is less than 2^30. */
+static inline __m512i divide_by_1e8(__m512i x)
+{
+    const __m512d factor = _mm512_set1_pd(1e-8 * (1 - 6 * 0x1p-53));
+    return _mm512_cvttpd_epu64(_mm512_mul_pd(_mm512_cvtepu64_pd(x), factor));
+}
+
+/* x mod 10, for x < 10^17. What is left of x is less than 2 * 10^8, of which 0xcccccccd / 2^35 makes the tenth. */
+static inline __m512i modulo_10(__m512i x)
+{
+    __m512i rest = _mm512_sub_epi64(x, _mm512_mul_epu32(divide_by_1e8(x), ALL(100000000)));
+    __m512i tenth = _mm512_srli_epi64(_mm512_mul_epu32(rest, ALL(0xcccccccd)), 35);
+    return _mm512_sub_epi64(rest, _mm512_mul_epu32(tenth, ALL(10)));
+}
+
+unsigned decimal_shortest_eight(const void *values, void *digits, void *scales)
+{
+    __m512i bits = _mm512_loadu_si512(values);
+    __m512i fraction = _mm512_and_si512(bits, ALL(0xfffffffffffff));
+    __m512i biased = _mm512_and_si512(_mm512_srli_epi64(bits, 52), ALL(0x7ff));
+    __m512i q = _mm512_sub_epi64(biased, ALL(1075));
+    __m512i k = _mm512_srai_epi64(_mm512_mul_epi32(q, ALL(315653)), 20); /* decimal_log10(q) */
+    __m512i minus_k = _mm512_sub_epi64(_mm512_setzero_si512(), k);
+    __m512i place = _mm512_slli_epi64(_mm512_sub_epi64(minus_k, ALL(DECIMAL_POWER_FIRST)), 4); /* bytes */
+    __m512i power_high = _mm512_i64gather_epi64(place, &decimal_powers[0].high, 1);
+    __m512i power_low = _mm512_i64gather_epi64(place, &decimal_powers[0].low, 1);
+
+    __m512i log2 = _mm512_srai_epi64(_mm512_mul_epi32(minus_k, ALL(217706)), 16); /* decimal_log2(-k) */
+    __m512i shift = _mm512_add_epi64(_mm512_add_epi64(q, log2), ALL(1));
+    __m512i n = _mm512_sllv_epi64(_mm512_or_si512(fraction, ALL((uint64_t)1 << 52)), shift);
+    struct product product = multiply(n, power_high);
+    __m512i part = _mm512_add_epi64(product.low, multiply(n, power_low).high);
+    __mmask8 carry = _mm512_cmplt_epu64_mask(part, product.low);
+    __m512i whole = _mm512_mask_add_epi64(product.high, carry, product.high, ALL(1));
+
+    __m512i ones = modulo_10(whole), tens = _mm512_sub_epi64(whole, ones);
+    __m512i from_tens = _mm512_or_si512(_mm512_slli_epi64(ones, 60), _mm512_srli_epi64(part, 4));
+    __m512i to_tens = _mm512_sub_epi64(ALL((uint64_t)10 << 60), from_tens);
+    __m512i reach = _mm512_srlv_epi64(power_high, _mm512_sub_epi64(ALL(5), shift));
+    __m512i nearest = _mm512_add_epi64(whole, _mm512_srli_epi64(part, 63));
+    nearest = _mm512_mask_mov_epi64(nearest, _mm512_cmplt_epu64_mask(from_tens, reach), tens);
+    nearest = _mm512_mask_add_epi64(nearest, _mm512_cmplt_epu64_mask(to_tens, reach), tens, ALL(10));
+
+    __m512i above = _mm512_add_epi64(_mm512_sub_epi64(from_tens, reach), ALL(1));
+    __m512i middle = _mm512_add_epi64(_mm512_sub_epi64(part, ALL((uint64_t)1 << 63)), ALL(1));
+    __mmask8 done = _mm512_cmpgt_epu64_mask(above, ALL(1)) &
+                    _mm512_cmpgt_epu64_mask(_mm512_sub_epi64(to_tens, reach), ALL(2)) &
+                    _mm512_cmpgt_epu64_mask(middle, ALL(1)) & _mm512_test_epi64_mask(fraction, fraction) &
+                    _mm512_test_epi64_mask(biased, biased);
+    __m512i negative = _mm512_slli_epi64(_mm512_srli_epi64(bits, 63), 32);
+    _mm512_mask_storeu_epi64(digits, done, nearest);
+    _mm512_mask_storeu_epi64(scales, done, _mm512_mask_mov_epi32(negative, 0x5555, k));
+    return ~(unsigned)done & 0xff;
+}
+
+/* The two halves of a number below 10^8, in 16 bits each, the first in the lower. */
+static inline __m512i split_in_fours(__m512i x)
+{
+    __m512i quotient = _mm512_srli_epi64(_mm512_mul_epu32(x, ALL(3518437209)), 45); /* / 10000 */
+    __m512i rest = _mm512_sub_epi64(x, _mm512_mul_epu32(quotient, ALL(10000)));
+    return _mm512_or_si512(quotient, _mm512_slli_epi64(rest, 16));
+}
+
+/* Pairs of digits as bytes, 0 to 99, from numbers below 10^4 in 16 bits. */
+static inline __m512i split_in_pairs(__m512i x)
+{
+    __m512i quotient = _mm512_srli_epi16(_mm512_mulhi_epu16(x, _mm512_set1_epi16(5243)), 3); /* / 100 */
+    __m512i rest = _mm512_sub_epi16(x, _mm512_mullo_epi16(quotient, _mm512_set1_epi16(100)));
+    return _mm512_or_si512(quotient, _mm512_slli_epi16(rest, 8));
+}
+
+/* The first and the second digit of each pair. */
+#define TEN(digit) digit, digit, digit, digit, digit, digit, digit, digit, digit, digit
+#define TEN_DIGITS '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'
+static const char firsts[128] = {TEN('0'), TEN('1'), TEN('2'), TEN('3'), TEN('4'),
+                                 TEN('5'), TEN('6'), TEN('7'), TEN('8'), TEN('9')};
+static const char seconds[128] = {TEN_DIGITS, TEN_DIGITS, TEN_DIGITS, TEN_DIGITS, TEN_DIGITS,
+                                  TEN_DIGITS, TEN_DIGITS, TEN_DIGITS, TEN_DIGITS, TEN_DIGITS};
+
+static inline __m512i look_up(const char *table, __m512i places)
+{
+    return _mm512_permutex2var_epi8(_mm512_loadu_si512(table), places, _mm512_loadu_si512(table + 64));
+}
+
+/* Seventeen digits of each lane: the first, 1 to 9, and sixteen more as text, those of lane i in text[i % 2][i / 2]. */
+struct digits {
+    __m512i first;
+    __m512i more; /* how many of the sixteen there are up to the last that is not 0 */
+    char text[2][4][16];
+};
+
+/* x is 10^16 or more, and less than 10^17; or 0. */
+static inline void split(__m512i x, struct digits *digits)
+{
+    __m512i top = divide_by_1e8(x), low = _mm512_sub_epi64(x, _mm512_mul_epu32(top, ALL(100000000)));
+    __mmask8 one_less = _mm512_cmpge_epu64_mask(low, ALL(100000000));
+    low = _mm512_mask_sub_epi64(low, one_less, low, ALL(100000000));
+    top = _mm512_mask_add_epi64(top, one_less, top, ALL(1));
+    /* 1441151881 is 2^57 / 10^8 and less than 2^-30 of that; top is less than 10^9 */
+    digits->first = _mm512_srli_epi64(_mm512_mul_epu32(top, ALL(1441151881)), 57);
+    __m512i high = _mm512_sub_epi64(top, _mm512_mul_epu32(digits->first, ALL(100000000)));
+
+    __m512i fours = _mm512_or_si512(split_in_fours(high), _mm512_slli_epi64(split_in_fours(low), 32));
+    __m512i pairs = split_in_pairs(fours), first = look_up(firsts, pairs), second = look_up(seconds, pairs);
+    /* of each 128 bits, the lower half holds one number's pairs, the upper half the next one's */
+    __m512i even = _mm512_unpacklo_epi8(first, second), odd = _mm512_unpackhi_epi8(first, second);
+    _mm512_storeu_si512(digits->text[0], even);
+    _mm512_storeu_si512(digits->text[1], odd);
+    __mmask64 even_used = _mm512_cmpneq_epi8_mask(even, _mm512_set1_epi8('0'));
+    __mmask64 odd_used = _mm512_cmpneq_epi8_mask(odd, _mm512_set1_epi8('0'));
+    __m512i used = _mm512_mask_mov_epi64(ALL(even_used), 0xaa, ALL(odd_used));
+    used = _mm512_srlv_epi64(used, _mm512_setr_epi64(0, 0, 16, 16, 32, 32, 48, 48));
+    used = _mm512_and_si512(used, ALL(0xffff));
+    digits->more = _mm512_sub_epi64(ALL(64), _mm512_lzcnt_epi64(used));
+}
+
+/* How a number is laid out whose point stands after that many digits: for each byte of the text, its place among the
+ * sixteen digits, the first one, '0' and '.'. */
+#define POINT_MIN (-5)
+#define POINT_MAX 21
+enum { FIRST = 16, ZERO, POINT };
+#define DIGIT(d)     ((d) == 0 ? FIRST : (d) <= 16 ? (d)-1 : ZERO)
+#define BEHIND(j, p) ((j) < (p) ? DIGIT(j) : (j) == (p) ? POINT : DIGIT((j)-1))
+#define BELOW(j, p)  ((j) == 1 ? POINT : (j) < 2 - (p) ? ZERO : DIGIT((j)-2 + (p)))
+#define PLACE(j, p)  ((p) > 0 ? BEHIND(j, p) : BELOW(j, p))
+#define FOUR(j, p)   PLACE(j, p), PLACE((j) + 1, p), PLACE((j) + 2, p), PLACE((j) + 3, p)
+#define LAYOUT(p)                                                                                           \
+    {                                                                                                       \
+        FOUR(0, p), FOUR(4, p), FOUR(8, p), FOUR(12, p), FOUR(16, p), FOUR(20, p), FOUR(24, p), FOUR(28, p) \
+    }
+static const char layouts[POINT_MAX - POINT_MIN + 1][32] = {
+    LAYOUT(-5), LAYOUT(-4), LAYOUT(-3), LAYOUT(-2), LAYOUT(-1), LAYOUT(0),  LAYOUT(1),  LAYOUT(2),  LAYOUT(3),
+    LAYOUT(4),  LAYOUT(5),  LAYOUT(6),  LAYOUT(7),  LAYOUT(8),  LAYOUT(9),  LAYOUT(10), LAYOUT(11), LAYOUT(12),
+    LAYOUT(13), LAYOUT(14), LAYOUT(15), LAYOUT(16), LAYOUT(17), LAYOUT(18), LAYOUT(19), LAYOUT(20), LAYOUT(21),
+};
+
+/* Text of up to eight bytes, the first in the lowest, and how many these are. */
+struct words {
+    __m512i text, length;
+};
+
+static inline __m512i put_before(__m512i byte, __m512i text)
+{
+    return _mm512_or_si512(_mm512_slli_epi64(text, 8), byte);
+}
+
+/* e-7, and e+300, with the comma */
+static inline struct words exponent_words(__m512i exponent)
+{
+    __m512i n = _mm512_abs_epi64(exponent);
+    __m512i hundreds = _mm512_srli_epi64(_mm512_mul_epu32(n, ALL(41)), 12); /* of less than 400 */
+    __m512i rest = _mm512_sub_epi64(n, _mm512_mul_epu32(hundreds, ALL(100)));
+    __m512i tens = _mm512_srli_epi64(_mm512_mul_epu32(rest, ALL(103)), 10); /* of less than 100 */
+    __m512i ones = _mm512_sub_epi64(rest, _mm512_mul_epu32(tens, ALL(10)));
+    __mmask8 two = _mm512_cmpge_epu64_mask(n, ALL(10)), three = _mm512_cmpge_epu64_mask(n, ALL(100));
+
+    __m512i text = put_before(_mm512_add_epi64(ones, ALL('0')), ALL(','));
+    text = _mm512_mask_mov_epi64(text, two, put_before(_mm512_add_epi64(tens, ALL('0')), text));
+    text = _mm512_mask_mov_epi64(text, three, put_before(_mm512_add_epi64(hundreds, ALL('0')), text));
+    __m512i sign = _mm512_mask_mov_epi64(ALL('+'), _mm512_movepi64_mask(exponent), ALL('-'));
+    __m512i length = _mm512_mask_add_epi64(ALL(4), two, ALL(4), ALL(1));
+    return (struct words){put_before(ALL('e'), put_before(sign, text)),
+                          _mm512_mask_add_epi64(length, three, length, ALL(1))};
+}
+
+char *decimal_write_eight(const void *digits, const void *scales, int negate, char *out)
+{
+    __m512i x = _mm512_loadu_si512(digits), scale = _mm512_loadu_si512(scales);
+    __mmask8 zero = _mm512_testn_epi64_mask(x, x);
+    if (_mm512_mask_cmplt_epu64_mask((__mmask8)~zero, x, ALL(1000000000000000)) != 0) return NULL;
+    /* sixteen digits become seventeen */
+    __mmask8 sixteen = _mm512_cmplt_epu64_mask(x, ALL(10000000000000000));
+    x = _mm512_mask_add_epi64(x, sixteen, _mm512_slli_epi64(x, 3), _mm512_slli_epi64(x, 1));
+    struct digits split_digits;
+    split(x, &split_digits);
+
+    __m512i point = _mm512_add_epi64(_mm512_srai_epi64(_mm512_slli_epi64(scale, 32), 32), ALL(17));
+    point = _mm512_mask_sub_epi64(point, sixteen, point, ALL(1));
+    point = _mm512_mask_mov_epi64(point, zero, ALL(1));
+    __m512i negative = _mm512_xor_si512(_mm512_srli_epi64(scale, 32), ALL(negate));
+    negative = _mm512_mask_mov_epi64(negative, zero, _mm512_setzero_si512());
+
+    /* what has an exponent is laid out as if the point stood after the first digit */
+    __m512i row = _mm512_sub_epi64(point, ALL(POINT_MIN));
+    __mmask8 plain = _mm512_cmple_epu64_mask(row, ALL(POINT_MAX - POINT_MIN));
+    struct words end = {ALL(','), ALL(1)};
+    if (plain != 0xff) {
+        struct words other = exponent_words(_mm512_sub_epi64(point, ALL(1)));
+        end.text = _mm512_mask_mov_epi64(other.text, plain, end.text);
+        end.length = _mm512_mask_mov_epi64(other.length, plain, end.length);
+        point = _mm512_mask_mov_epi64(ALL(1), plain, point);
+        row = _mm512_sub_epi64(point, ALL(POINT_MIN));
+    }
+    __m512i count = _mm512_add_epi64(split_digits.more, ALL(1));
+    __m512i length = _mm512_add_epi64(count, ALL(1));
+    length = _mm512_mask_mov_epi64(length, _mm512_cmple_epi64_mask(count, point), point);
+    length = _mm512_mask_sub_epi64(length, _mm512_cmple_epi64_mask(point, _mm512_setzero_si512()),
+                                   _mm512_add_epi64(count, ALL(2)), point);
+
+    uint64_t rows[8], lengths[8], ends[8], negatives[8], totals[8], rests[8];
+    __m512i rest = _mm512_or_si512(split_digits.first, ALL('0' | '0' << 8 | '.' << 16)); /* FIRST, ZERO, POINT */
+    _mm512_storeu_si512(rows, row);
+    _mm512_storeu_si512(lengths, length);
+    _mm512_storeu_si512(ends, end.text);
+    _mm512_storeu_si512(negatives, negative);
+    _mm512_storeu_si512(totals, _mm512_add_epi64(_mm512_add_epi64(negative, length), end.length));
+    _mm512_storeu_si512(rests, rest);
+    for (int i = 0; i < 8; i++) {
+        __m128i sixteen_digits = _mm_loadu_si128((const __m128i *)split_digits.text[i % 2][i / 2]);
+        __m256i source = _mm256_inserti128_si256(_mm256_castsi128_si256(sixteen_digits),
+                                                 _mm_loadl_epi64((const __m128i *)&rests[i]), 1);
+        __m256i places = _mm256_loadu_si256((const __m256i *)layouts[rows[i]]);
+        char *text = out + negatives[i];
+        *out = '-';
+        _mm256_storeu_si256((__m256i *)text, _mm256_permutexvar_epi8(places, source));
+        memcpy(text + lengths[i], &ends[i], sizeof ends[i]);
+        out += totals[i];
+    }
+    return out;
+}
+#else
+unsigned decimal_shortest_eight(const void *values, void *digits, void *scales)
+{
+    (void)values, (void)digits, (void)scales;
+    return 0xff;
+}
+
+char *decimal_write_eight(const void *digits, const void *scales, int negate, char *out)
+{
+    (void)digits, (void)scales, (void)negate, (void)out;
+    return NULL;
+}
+#endif
