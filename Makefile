@@ -119,8 +119,8 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics test-systemd \
-    fuzz lint lint-openapi lint-deploy bench bench-quick bench-deps image install uninstall clean help
+    soak test-capacity test-rolling test-metrics test-deploy test-systemd \
+    fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
 
@@ -170,6 +170,14 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/install/run
+
+build/python/bin/kubernetes-validate:
+	/usr/bin/python3 -m venv build/python
+	build/python/bin/pip install --quiet kubernetes-validate==1.37.0
+
+test-deploy: all build/python/bin/kubernetes-validate ## judge the files of deploy/, and compare them with the program (needs npx and tools/deps deploy)
+	@$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/build/installed >/dev/null
+	MSE_SERVER=build/mse-server MSE_INSTALLED=build/installed build/python/bin/python -B tests/deploy/deploy.py
 
 test-systemd: all ## boot systemd, and run the installed unit under it (as root; needs tools/deps systemd)
 	tests/systemd/run
@@ -230,9 +238,6 @@ lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, an
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi
 
-lint-deploy: all ## judge the files of deploy/ (needs tools/deps deploy)
-	tools/lint-deploy
-
 # ---- benchmarks
 
 bench_programs := $(addprefix build/bench/,transport obvious client \
@@ -265,7 +270,7 @@ bench-deps: ## install the Debian packages of the peers that are missing
 INTO := $(DESTDIR)$(PREFIX)
 
 image: ## build the container image mse-server
-	docker build -t mse-server .
+	docker build -t mse-server -t mse-server:$(VERSION) .
 
 install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
 	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1)
