@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -126,4 +127,22 @@ void machine_process(struct machine_process *process)
                                         .virtual_bytes = virtual_pages * page,
                                         .open_descriptors = count_descriptors(),
                                         .max_descriptors = limit.rlim_cur};
+}
+
+static bool gives_huge_pages_unasked(void)
+{
+    char line[64] = "";
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
+    if (file == NULL) return false;
+    bool unasked = fgets(line, sizeof line, file) != NULL && strstr(line, "[always]") != NULL;
+    fclose(file);
+    return unasked;
+}
+
+void machine_refuse_unasked_huge_pages(void)
+{
+    const unsigned long except_advised = 1 << 1; /* PR_THP_DISABLE_EXCEPT_ADVISED, which older headers lack */
+    if (prctl(PR_SET_THP_DISABLE, 1, except_advised, 0, 0) != 0 && gives_huge_pages_unasked()) {
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
 }

@@ -30,4 +30,8 @@ int64_t machine_milliseconds(void);
 /* Bytes of physical memory, or the control group's limit where that is lower. */
 uint64_t machine_memory(void);
 
+/* From now on the kernel gives huge pages only where they are asked for (MADV_HUGEPAGE); before Linux 6.18, where it
+ * would give them unasked, none at all. */
+void machine_refuse_unasked_huge_pages(void);
+
 #endif

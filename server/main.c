@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -138,7 +137,7 @@ static size_t connections_possible(size_t wanted)
 static void set_memory(void)
 {
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    machine_refuse_unasked_huge_pages();
 }
 
 static bool start(struct server *server, const struct options *options)
