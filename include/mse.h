@@ -27,6 +27,7 @@
 #ifndef MSE_H
 #define MSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,11 @@ enum mse_status {
 /* The loss of n elements, to *loss. On any status but MSE_OK and MSE_OVERFLOW *loss is unchanged. */
 enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights, size_t n,
                          enum mse_reduction reduction, double *loss);
+
+/* As mse_loss, for those who cannot wait for the integers that it falls back on: where the loss is not certain without
+ * them, or there is none, false, and *loss is unchanged. */
+bool mse_quick_loss(const double *predictions, const double *targets, const double *weights, size_t n,
+                    enum mse_reduction reduction, double *loss);
 
 /* The gradient with respect to the predictions, to gradient[0..n-1]. gradient may be any of the input arrays itself,
  * but must not overlap one otherwise. On any status but MSE_OK and MSE_OVERFLOW it is unchanged. */
@@ -91,6 +97,10 @@ void mse_accumulator_init(struct mse_accumulator *accumulator);
 enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const double *predictions,
                                     const double *targets, const double *weights, size_t n);
 
+/* Adds the weights of n elements and not their losses: enough for mse_accumulator_gradient. Fails as
+ * mse_accumulator_add does. */
+enum mse_status mse_accumulator_add_weights(struct mse_accumulator *accumulator, const double *weights, size_t n);
+
 /* Adds the elements of other, which may be the same accumulator. */
 void mse_accumulator_merge(struct mse_accumulator *accumulator, const struct mse_accumulator *other);
 
@@ -98,8 +108,8 @@ void mse_accumulator_merge(struct mse_accumulator *accumulator, const struct mse
 enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator, enum mse_reduction reduction,
                                      double *loss);
 
-/* The gradient of n of the elements that were added to the accumulator, to gradient[0..n-1], as mse_gradient gives it
- * for all of them. */
+/* The gradient of n of the elements that were added to the accumulator, if only their weights, to gradient[0..n-1], as
+ * mse_gradient gives it for all of them. */
 enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulator, const double *predictions,
                                          const double *targets, const double *weights, size_t n,
                                          enum mse_reduction reduction, double *gradient);

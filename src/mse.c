@@ -51,6 +51,13 @@ enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const d
     return MSE_OK;
 }
 
+enum mse_status mse_accumulator_add_weights(struct mse_accumulator *accumulator, const double *weights, size_t n)
+{
+    if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
+    add_weights(accumulator, weights, n);
+    return MSE_OK;
+}
+
 void mse_accumulator_merge(struct mse_accumulator *accumulator, const struct mse_accumulator *other)
 {
     exact_merge(&accumulator->losses, &other->losses);
@@ -187,9 +194,8 @@ static const struct kernel *kernel_for(size_t n)
     return n <= UINT64_C(1) << 48 ? dispatch_kernel() : NULL;
 }
 
-/* The loss, if the kernel is certain of it. */
-static bool kernel_loss(const double *predictions, const double *targets, const double *weights, size_t n,
-                        enum mse_reduction reduction, double *loss)
+bool mse_quick_loss(const double *predictions, const double *targets, const double *weights, size_t n,
+                    enum mse_reduction reduction, double *loss)
 {
     const struct kernel *kernel = kernel_for(n);
     if (kernel == NULL) return false;
@@ -204,7 +210,7 @@ static bool kernel_loss(const double *predictions, const double *targets, const 
 enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights, size_t n,
                          enum mse_reduction reduction, double *loss)
 {
-    if (kernel_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
+    if (mse_quick_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
     struct mse_accumulator accumulator;
     mse_accumulator_init(&accumulator);
     enum mse_status status = mse_accumulator_add(&accumulator, predictions, targets, weights, n);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bits.h"
+#include "dispatch.h"
 #include "families.h"
 #include "mse.h"
 #include "rational.h"
@@ -45,6 +46,11 @@ static void check_loss(const double *weights, size_t n, enum mse_reduction reduc
     enum mse_status status = mse_loss(predictions, targets, weights, n, reduction, &loss);
     if (status != (isinf(exact) ? MSE_OVERFLOW : MSE_OK) || bits_of(loss) != bits_of(exact))
         fail_msg("%s, n %zu, reduction %d: loss %a, not %a, status %d", where, n, reduction, loss, exact, status);
+
+    double quick = -1;
+    bool certain = mse_quick_loss(predictions, targets, weights, n, reduction, &quick);
+    if (bits_of(quick) != bits_of(certain ? exact : -1) || (certain && isinf(exact)))
+        fail_msg("%s, n %zu, reduction %d: quick loss %a, not %a", where, n, reduction, quick, exact);
 }
 
 static void check_array(enum mse_status status, size_t n, const char *what, const char *where)
@@ -173,6 +179,19 @@ static void outputs_may_take_the_place_of_any_input(void **state)
                 }
 }
 
+static void a_quick_loss_is_there_where_nothing_is_near_a_tie(void **state)
+{
+    (void)state;
+    const double s[] = {0x1p27 - 1, 0x1p-200}, far[] = {0.1, 0.7}, y[] = {0, 0}, negative[] = {1, -1};
+    double loss = -1;
+    assert_int_equal(mse_quick_loss(far, y, NULL, 2, MSE_MEAN, &loss), dispatch_kernel() != NULL);
+    loss = -1;
+    assert_false(mse_quick_loss(s, y, NULL, 2, MSE_SUM, &loss));
+    assert_false(mse_quick_loss(s, y, negative, 2, MSE_SUM, &loss));
+    assert_false(mse_quick_loss(s, y, NULL, 0, MSE_MEAN, &loss));
+    assert_same(loss, -1.0);
+}
+
 static void predictions_may_be_the_targets(void **state)
 {
     (void)state;
@@ -193,12 +212,15 @@ static void any_split_gives_the_same_bits(void **state)
             families[f].fill(&random, predictions, targets, n);
             if (weight_families[w].fill != NULL) weight_families[w].fill(&random, weight_values, n);
             const double *weights = weight_families[w].fill == NULL ? NULL : weight_values;
-            struct mse_accumulator parts[4];
+            struct mse_accumulator parts[4], weighed;
             for (int k = 0; k < 4; k++) mse_accumulator_init(&parts[k]);
+            mse_accumulator_init(&weighed);
             for (size_t i = 0, length; i < n; i += length) {
                 length = 1 + families_below(&random, n - i < 30 ? n - i : 30);
                 assert_int_equal(mse_accumulator_add(&parts[families_below(&random, 4)], predictions + i, targets + i,
                                                      weights == NULL ? NULL : weights + i, length),
+                                 MSE_OK);
+                assert_int_equal(mse_accumulator_add_weights(&weighed, weights == NULL ? NULL : weights + i, length),
                                  MSE_OK);
             }
             mse_accumulator_merge(&parts[1], &parts[3]);
@@ -210,10 +232,12 @@ static void any_split_gives_the_same_bits(void **state)
                 assert_int_equal(status, isinf(exact) ? MSE_OVERFLOW : MSE_OK);
                 assert_same(loss, exact);
                 rational_gradient(predictions, targets, weights, n, reduction, expected);
-                for (size_t i = 0; i < n; i += 50)
-                    (void)mse_accumulator_gradient(&parts[2], predictions + i, targets + i,
-                                                   weights == NULL ? NULL : weights + i, 50, reduction, actual + i);
-                assert_true(all_same(actual, expected, n));
+                for (int k = 0; k < 2; k++) {
+                    for (size_t i = 0; i < n; i += 50)
+                        (void)mse_accumulator_gradient(k == 0 ? &parts[2] : &weighed, predictions + i, targets + i,
+                                                       weights == NULL ? NULL : weights + i, 50, reduction, actual + i);
+                    assert_true(all_same(actual, expected, n));
+                }
             }
         }
 }
@@ -332,6 +356,7 @@ static void a_refused_chunk_leaves_the_accumulator_alone(void **state)
     (void)mse_accumulator_add(&accumulator, s, y, NULL, 2);
     before = accumulator;
     assert_int_equal(mse_accumulator_add(&accumulator, s, y, negative, 2), MSE_NEGATIVE_WEIGHT);
+    assert_int_equal(mse_accumulator_add_weights(&accumulator, negative, 2), MSE_NEGATIVE_WEIGHT);
     assert_memory_equal(&accumulator, &before, sizeof before);
 }
 
@@ -383,6 +408,7 @@ int main(void)
         cmocka_unit_test(gradient_survives_steps_that_overflow),
         cmocka_unit_test(squares_do_not_vanish),
         cmocka_unit_test(outputs_may_take_the_place_of_any_input),
+        cmocka_unit_test(a_quick_loss_is_there_where_nothing_is_near_a_tie),
         cmocka_unit_test(predictions_may_be_the_targets),
         cmocka_unit_test(any_split_gives_the_same_bits),
         cmocka_unit_test(merging_an_accumulator_with_itself_doubles_it),
