@@ -2,9 +2,19 @@
  * waiting. Knows nothing of text. */
 #include "mse_job.h"
 
+#include "machine.h"
+
 #include <decimal.h>
 #include <math.h>
 #include <string.h>
+
+/* Nanoseconds after which others have their turn, when the slice at hand is done. */
+#define STRETCH 1000000
+
+static bool is_whole(const struct mse_job *job)
+{
+    return job->request.predictions.length <= MSE_JOB_SLICE;
+}
 
 void mse_job_init(struct mse_job *job, struct mse_request *request)
 {
@@ -13,11 +23,11 @@ void mse_job_init(struct mse_job *job, struct mse_request *request)
     tensor_init(&request->targets, NULL);
     tensor_init(&request->weights, NULL);
     job->loss = 0;
-    job->is_deriving = false;
+    job->phase = request->reduction == MSE_REQUEST_NONE ? MSE_JOB_SEPARATING : MSE_JOB_TRYING;
     job->next = 0;
     job->loss_status = MSE_OK;
     job->gradient_status = MSE_OK;
-    if (job->request.predictions.length > MSE_JOB_WHOLE_MAX) mse_accumulator_init(&job->total);
+    if (!is_whole(job)) mse_accumulator_init(&job->total);
 }
 
 /* ---- what can be wrong with results */
@@ -82,12 +92,7 @@ static bool is_refused(enum mse_status status)
     return status != MSE_OK && status != MSE_OVERFLOW;
 }
 
-/* ---- the steps */
-
-static bool is_whole(const struct mse_job *job)
-{
-    return job->request.predictions.length <= MSE_JOB_WHOLE_MAX;
-}
+/* ---- the phases, a slice at a time */
 
 static bool wants_gradient(const struct mse_job *job)
 {
@@ -99,93 +104,145 @@ static enum mse_reduction reduction_of(const struct mse_job *job)
     return job->request.reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
 }
 
-/* The elements of the step at hand: [job->next, job->next + count). */
+/* The elements [job->next, job->next + count). */
 struct slice {
     double *predictions, *targets, *weights;
     size_t count;
 };
 
-static struct slice next_slice(struct mse_job *job)
+static struct slice next_slice(struct mse_job *job, size_t most)
 {
     struct mse_request *request = &job->request;
     size_t rest = request->predictions.length - job->next;
     return (struct slice){.predictions = request->predictions.values + job->next,
                           .targets = request->targets.values + job->next,
                           .weights = request->weights.length > 0 ? request->weights.values + job->next : NULL,
-                          .count = is_whole(job) || rest < MSE_JOB_SLICE ? rest : MSE_JOB_SLICE};
+                          .count = rest < most ? rest : most};
 }
 
-/* The loss of all elements; job->next is 0 again when it is there. */
-static void step_loss(struct mse_job *job)
+/* A slice is done; whether it was the last one, so that the next phase may begin. */
+static bool is_last(struct mse_job *job, const struct slice *slice)
 {
-    struct slice s = next_slice(job);
-    if (is_whole(job)) {
-        job->loss_status = mse_loss(s.predictions, s.targets, s.weights, s.count, reduction_of(job), &job->loss);
-    } else {
-        job->loss_status = mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
-        job->next += s.count;
-        if (job->loss_status != MSE_OK || job->next < job->request.predictions.length) return;
-        job->next = 0;
-        job->loss_status = mse_accumulator_loss(&job->total, reduction_of(job), &job->loss);
-    }
-    job->is_deriving = true;
+    job->next += slice->count;
+    if (job->next < job->request.predictions.length) return false;
+    job->next = 0;
+    return true;
 }
 
-static void step_gradient(struct mse_job *job)
+/* The loss of all elements is there, or there is none. */
+static enum mse_job_status end_loss(struct mse_job *job, enum mse_status status, struct problem *problem)
 {
-    struct slice s = next_slice(job);
+    if (is_refused(status)) return refuse(job, status, problem);
+    if (status == MSE_OVERFLOW) return refuse_overflow(NULL, "loss", problem);
+    return wants_gradient(job) ? MSE_JOB_MORE : MSE_JOB_DONE;
+}
+
+static enum mse_job_status try_loss(struct mse_job *job, struct problem *problem)
+{
     enum mse_reduction reduction = reduction_of(job);
-    enum mse_status status = is_whole(job)
-                                 ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
-                                 : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
-                                                            reduction, s.predictions);
-    if (status != MSE_OK) job->gradient_status = status;
-    job->next += s.count;
+    struct slice all = next_slice(job, SIZE_MAX);
+    enum mse_status status = MSE_OK;
+    if (is_whole(job)) {
+        status = mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
+        job->phase = MSE_JOB_DERIVING;
+    } else if (all.count <= MSE_JOB_TRIED_MAX &&
+               mse_quick_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss)) {
+        job->phase = reduction == MSE_MEAN ? MSE_JOB_WEIGHING : MSE_JOB_DERIVING;
+    } else {
+        job->phase = MSE_JOB_ADDING;
+        return MSE_JOB_MORE;
+    }
+    return end_loss(job, status, problem);
 }
 
-/* A loss for each element, in the place of its target; the gradient in the place of its prediction. Both need both, so
- * a block of losses waits aside until the block's gradient is there. */
-static void step_each(struct mse_job *job)
+static enum mse_job_status add_losses(struct mse_job *job, struct problem *problem)
 {
-    enum { BLOCK = 512 };
-    double losses[BLOCK];
-    struct slice s = next_slice(job);
-    for (size_t i = 0; i < s.count; i += BLOCK) {
-        size_t count = s.count - i < BLOCK ? s.count - i : BLOCK;
-        const double *weights = s.weights != NULL ? s.weights + i : NULL;
-        enum mse_status status = mse_losses(s.predictions + i, s.targets + i, weights, count, losses);
-        if (status != MSE_OK) job->loss_status = status;
-        if (is_refused(status)) return;
+    struct slice s = next_slice(job, MSE_JOB_SLICE);
+    enum mse_status status = mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
+    if (status != MSE_OK) return refuse(job, status, problem);
+    if (!is_last(job, &s)) return MSE_JOB_MORE;
+    job->phase = MSE_JOB_DERIVING;
+    return end_loss(job, mse_accumulator_loss(&job->total, reduction_of(job), &job->loss), problem);
+}
+
+static enum mse_job_status add_weights(struct mse_job *job, struct problem *problem)
+{
+    struct slice s = next_slice(job, MSE_JOB_SLICE);
+    enum mse_status status = mse_accumulator_add_weights(&job->total, s.weights, s.count);
+    if (status != MSE_OK) return refuse(job, status, problem);
+    if (is_last(job, &s)) job->phase = MSE_JOB_DERIVING;
+    return MSE_JOB_MORE;
+}
+
+/* Results of single elements: one that overflows is told when all are there, since another may be worse. */
+static enum mse_job_status end_slice(struct mse_job *job, const struct slice *slice, struct problem *problem)
+{
+    if (is_refused(job->loss_status)) return refuse(job, job->loss_status, problem);
+    if (is_refused(job->gradient_status)) return refuse(job, job->gradient_status, problem);
+    if (!is_last(job, slice)) return MSE_JOB_MORE;
+    if (job->loss_status == MSE_OVERFLOW) return refuse_overflow(&job->request.targets, "loss", problem);
+    if (job->gradient_status == MSE_OVERFLOW) return refuse_overflow(&job->request.predictions, "gradient", problem);
+    return MSE_JOB_DONE;
+}
+
+static void keep_worst(enum mse_status *worst, enum mse_status status)
+{
+    if (status != MSE_OK) *worst = status;
+}
+
+static enum mse_job_status derive(struct mse_job *job, struct problem *problem)
+{
+    struct slice s = next_slice(job, MSE_JOB_SLICE);
+    enum mse_reduction reduction = reduction_of(job);
+    keep_worst(&job->gradient_status,
+               is_whole(job) ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
+                             : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
+                                                        reduction, s.predictions));
+    return end_slice(job, &s, problem);
+}
+
+/* The losses take the targets' place, the gradient the predictions'. Both need both, so the losses wait aside. */
+static enum mse_job_status separate(struct mse_job *job, struct problem *problem)
+{
+    double losses[MSE_JOB_SLICE];
+    struct slice s = next_slice(job, MSE_JOB_SLICE);
+    enum mse_status status = mse_losses(s.predictions, s.targets, s.weights, s.count, losses);
+    keep_worst(&job->loss_status, status);
+    if (!is_refused(status)) {
         if (wants_gradient(job)) {
-            status = mse_gradient(s.predictions + i, s.targets + i, weights, count, MSE_SUM, s.predictions + i);
-            if (status != MSE_OK) job->gradient_status = status;
+            keep_worst(&job->gradient_status,
+                       mse_gradient(s.predictions, s.targets, s.weights, s.count, MSE_SUM, s.predictions));
         }
-        memcpy(s.targets + i, losses, count * sizeof losses[0]);
+        memcpy(s.targets, losses, s.count * sizeof losses[0]);
     }
-    job->next += s.count;
+    return end_slice(job, &s, problem);
+}
+
+static enum mse_job_status do_slice(struct mse_job *job, struct problem *problem)
+{
+    switch (job->phase) {
+    case MSE_JOB_TRYING:
+        return try_loss(job, problem);
+    case MSE_JOB_ADDING:
+        return add_losses(job, problem);
+    case MSE_JOB_WEIGHING:
+        return add_weights(job, problem);
+    case MSE_JOB_DERIVING:
+        return derive(job, problem);
+    case MSE_JOB_SEPARATING:
+        return separate(job, problem);
+    }
+    return MSE_JOB_BAD;
 }
 
 enum mse_job_status mse_job_step(struct mse_job *job, struct problem *problem)
 {
-    bool is_each = job->request.reduction == MSE_REQUEST_NONE;
-    size_t n = job->request.predictions.length;
-    if (is_each) {
-        step_each(job);
-    } else if (!job->is_deriving) {
-        step_loss(job);
-    }
-    if (is_refused(job->loss_status)) return refuse(job, job->loss_status, problem);
-    if (!is_each) {
-        if (!job->is_deriving) return MSE_JOB_MORE;
-        if (job->loss_status == MSE_OVERFLOW) return refuse_overflow(NULL, "loss", problem);
-        if (!wants_gradient(job)) return MSE_JOB_DONE;
-        step_gradient(job);
-        if (is_refused(job->gradient_status)) return refuse(job, job->gradient_status, problem);
-    }
-    if (job->next < n) return MSE_JOB_MORE;
-    if (job->loss_status == MSE_OVERFLOW) return refuse_overflow(&job->request.targets, "loss", problem);
-    if (job->gradient_status == MSE_OVERFLOW) return refuse_overflow(&job->request.predictions, "gradient", problem);
-    return MSE_JOB_DONE;
+    uint64_t end = machine_nanoseconds() + STRETCH;
+    enum mse_job_status status;
+    do {
+        status = do_slice(job, problem);
+    } while (status == MSE_JOB_MORE && (is_whole(job) || machine_nanoseconds() < end));
+    return status;
 }
 
 void mse_job_free(struct mse_job *job)

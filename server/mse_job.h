@@ -7,14 +7,26 @@
 
 #include <mse.h>
 
-/* Elements that are computed at one stretch; a larger job takes several, between which others have their turn. */
-#define MSE_JOB_WHOLE_MAX (1 << 20)
-#define MSE_JOB_SLICE     (1 << 18)
+/* Elements of a slice, which is computed whatever time it takes: a nanosecond an element or, where numbers are as far
+ * apart as can be, a thousand. A job of one slice is done in one step. */
+#define MSE_JOB_SLICE (1 << 11)
+
+/* Elements of which the loss is tried the quick way, at one stretch: a nanosecond each, whatever they are. */
+#define MSE_JOB_TRIED_MAX (1 << 20)
 
 enum mse_job_status {
-    MSE_JOB_MORE, /* call mse_job_step again, after others have had their turn */
+    MSE_JOB_MORE, /* a millisecond has passed: call mse_job_step again, after others have had their turn */
     MSE_JOB_DONE, /* the results are there */
     MSE_JOB_BAD   /* *problem says why there are none */
+};
+
+/* What is done to one slice after the other. */
+enum mse_job_phase {
+    MSE_JOB_TRYING,    /* the loss of all elements, the quick way, in one go */
+    MSE_JOB_ADDING,    /* the same, the sure way */
+    MSE_JOB_WEIGHING,  /* the sum of the weights, which the quick way has not left behind */
+    MSE_JOB_DERIVING,  /* the gradients; the loss is there */
+    MSE_JOB_SEPARATING /* losses and gradients, each for itself, under "none" */
 };
 
 /* The results stand in the memory of what they were computed from: the gradient with respect to the predictions, if any
@@ -23,10 +35,10 @@ struct mse_job {
     struct mse_request request;
     double loss; /* of all elements, except under "none" */
 
-    bool is_deriving; /* the loss is there, the gradient is at hand */
-    size_t next;      /* first element that is not done */
+    enum mse_job_phase phase;
+    size_t next; /* first element that is not done in this phase */
     enum mse_status loss_status, gradient_status;
-    struct mse_accumulator total; /* of a job that takes several steps */
+    struct mse_accumulator total; /* of a job of several slices */
 };
 
 /* Moves the request into a job, which the caller frees. */

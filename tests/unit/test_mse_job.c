@@ -101,57 +101,96 @@ static void fill(struct tensor *tensor, size_t n, uint64_t seed, uint64_t modulu
     tensor->shape[0] = n;
 }
 
-/* A job that takes several steps, and one step's worth of its results. */
+static void fill_request(struct mse_request *request, size_t n)
+{
+    fill(&request->predictions, n, 1, 0xFFFFF);
+    fill(&request->targets, n, 2, 0xFFFFF);
+    fill(&request->weights, n, 3, 0xFF);
+}
+
+/* Puts the loss, under "sum", beside a tie: no quick way leads to it. */
+static void make_slow(struct mse_request *request)
+{
+    memset(request->predictions.values, 0, request->predictions.length * sizeof(double));
+    memset(request->targets.values, 0, request->targets.length * sizeof(double));
+    request->predictions.values[0] = 0x1p27 - 1;
+    request->predictions.values[1] = 0x1p-200;
+    request->weights.values[0] = 1;
+    request->weights.values[1] = 1;
+}
+
+/* Does the job of a request, and compares it with the same computed at a stretch. Returns the number of steps. */
+static int do_job(struct mse_request *request)
+{
+    struct mse_job job;
+    struct problem problem;
+    double loss = 0;
+    int steps = 1;
+    size_t n = request->predictions.length;
+    double *gradient = malloc(n * sizeof *gradient);
+    double *losses = malloc(n * sizeof *losses);
+    const double *s = request->predictions.values;
+    const double *y = request->targets.values;
+    const double *w = request->weights.values;
+    bool is_each = request->reduction == MSE_REQUEST_NONE;
+    enum mse_reduction whole = request->reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
+    assert_int_equal(mse_loss(s, y, w, n, whole, &loss), MSE_OK);
+    assert_int_equal(mse_losses(s, y, w, n, losses), MSE_OK);
+    assert_int_equal(mse_gradient(s, y, w, n, whole, gradient), MSE_OK);
+
+    mse_job_init(&job, request);
+    while (mse_job_step(&job, &problem) == MSE_JOB_MORE) steps++;
+    assert_memory_equal(job.request.predictions.values, gradient, n * sizeof *gradient);
+    if (is_each) {
+        assert_memory_equal(job.request.targets.values, losses, n * sizeof *losses);
+    } else {
+        assert_memory_equal(&job.loss, &loss, sizeof loss);
+    }
+    free(gradient);
+    free(losses);
+    free_job(&job);
+    return steps;
+}
+
 static void a_job_in_slices_gives_the_bits_of_one_at_a_stretch(void **state)
 {
-    size_t n = MSE_JOB_WHOLE_MAX + MSE_JOB_SLICE / 3;
+    static const size_t sizes[] = {MSE_JOB_SLICE, MSE_JOB_SLICE + 1, 5 * MSE_JOB_SLICE, MSE_JOB_TRIED_MAX + 700};
     (void)state;
-    for (int reduction = MSE_REQUEST_MEAN; reduction <= MSE_REQUEST_NONE; reduction++) {
-        struct mse_request request = {.reduction = (enum mse_request_reduction)reduction, .wants_predictions = true};
-        struct mse_job job;
-        struct problem problem;
-        double loss = 0;
-        int steps = 1;
-        fill(&request.predictions, n, 1, 0xFFFFF);
-        fill(&request.targets, n, 2, 0xFFFFF);
-        fill(&request.weights, n, 3, 0xFF);
-
-        double *gradient = malloc(n * sizeof *gradient);
-        double *losses = malloc(n * sizeof *losses);
-        const double *s = request.predictions.values;
-        const double *y = request.targets.values;
-        const double *w = request.weights.values;
-        enum mse_reduction whole = reduction == MSE_REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
-        assert_int_equal(mse_loss(s, y, w, n, whole, &loss), MSE_OK);
-        assert_int_equal(mse_losses(s, y, w, n, losses), MSE_OK);
-        assert_int_equal(mse_gradient(s, y, w, n, whole, gradient), MSE_OK);
-
-        mse_job_init(&job, &request);
-        while (mse_job_step(&job, &problem) == MSE_JOB_MORE) steps++;
-        assert_in_range(steps, 5, 11);
-        assert_memory_equal(job.request.predictions.values, gradient, n * sizeof *gradient);
-        if (reduction == MSE_REQUEST_NONE) {
-            assert_memory_equal(job.request.targets.values, losses, n * sizeof *losses);
-        } else {
-            assert_memory_equal(&job.loss, &loss, sizeof loss);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (int reduction = MSE_REQUEST_MEAN; reduction <= MSE_REQUEST_NONE; reduction++) {
+            struct mse_request request = {.reduction = (enum mse_request_reduction)reduction,
+                                          .wants_predictions = true};
+            fill_request(&request, sizes[i]);
+            do_job(&request);
+            request =
+                (struct mse_request){.reduction = (enum mse_request_reduction)reduction, .wants_predictions = true};
+            fill_request(&request, sizes[i]);
+            make_slow(&request);
+            do_job(&request);
         }
-        free(gradient);
-        free(losses);
-        free_job(&job);
     }
+}
+
+static void a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn(void **state)
+{
+    struct mse_request request = {.reduction = MSE_REQUEST_MEAN, .wants_predictions = true};
+    (void)state;
+    fill_request(&request, MSE_JOB_SLICE);
+    assert_int_equal(do_job(&request), 1);
+    request = (struct mse_request){.reduction = MSE_REQUEST_MEAN, .wants_predictions = true};
+    fill_request(&request, 2 * MSE_JOB_TRIED_MAX); /* a millisecond is not enough for two million */
+    assert_true(do_job(&request) > 1);
 }
 
 static void a_fault_in_the_last_slice_is_found(void **state)
 {
-    size_t n = MSE_JOB_WHOLE_MAX + 1;
+    size_t n = MSE_JOB_TRIED_MAX + 1;
     struct mse_request request = {.reduction = MSE_REQUEST_MEAN, .wants_predictions = true};
     struct mse_job job;
     struct problem problem;
     enum mse_job_status status;
     (void)state;
-    fill(&request.predictions, n, 1, 0xFFFFF);
-    fill(&request.targets, n, 2, 0xFFFFF);
-    fill(&request.weights, n, 3, 0xFF);
+    fill_request(&request, n);
     request.weights.values[n - 1] = -1;
     mse_job_init(&job, &request);
     while ((status = mse_job_step(&job, &problem)) == MSE_JOB_MORE) continue;
@@ -167,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_gradient_that_nobody_asked_for_cannot_overflow),
         cmocka_unit_test(a_sum_needs_no_weight),
         cmocka_unit_test(a_job_in_slices_gives_the_bits_of_one_at_a_stretch),
+        cmocka_unit_test(a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn),
         cmocka_unit_test(a_fault_in_the_last_slice_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
