@@ -162,7 +162,7 @@ soak: build/mse-server ## mixed load for SOAK_SECONDS=60, every answer checked; 
 test-rolling: build/mse-server ## restart servers under load, behind HAProxy and without (needs tools/deps rolling)
 	MSE_SERVER=$< tests/rolling/rolling.py
 
-test-capacity: build/mse-server ## 10,000 idle connections: what they cost, and that others are served (needs tools/deps capacity)
+test-capacity: build/mse-server ## what idle connections and large requests cost others (needs tools/deps capacity)
 	MSE_SERVER=$< tests/capacity/capacity.py
 
 test-metrics: build/mse-server ## let promtool judge /metrics, and compare it with what was sent (needs tools/deps metrics)

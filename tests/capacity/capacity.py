@@ -1,12 +1,15 @@
 #!/usr/bin/python3 -B
-"""capacity.py - what 10,000 idle connections cost, and that others are served beside them. The last line is "N passed,
-N failed".
+"""capacity.py - what 10,000 idle connections cost, what a small request waits beside a large one, and that it is served
+beside either. No time is judged, but printed. The last line is "N passed, N failed".
 """
 import http.client
 import os
+import random
 import resource
+import select
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 import known
@@ -19,6 +22,15 @@ RESIDENT_MAX = 150_000_000  # bytes of the whole process, with so many idle conn
 OTHER_DESCRIPTORS = 1000
 
 OTHERS = 200  # requests of somebody else, each on a connection of its own
+
+
+# Of a large request; while it is computed, so many small ones must be answered. Its numbers are so far apart that nearly
+# all gradients take the long way.
+ELEMENTS = 4_000_000
+ANSWERS_MIN = 100
+
+# Small requests after which the server has surely read what the kernel held of a large one: at each turn half a pool.
+TURNS = 1000
 
 
 class Caller:
@@ -109,7 +121,86 @@ def one_used_page_makes_no_other_resident():
         assert 'THP_enabled:\t0\n' in file.readlines()
 
 
+def large_request():
+    chance = random.Random(1)
+
+    def array(low, high):
+        block = ','.join(f'{chance.randint(1000, 9999)}e{chance.randint(low, high)}' for _ in range(ELEMENTS // 1000))
+        return '[' + ','.join([block] * 1000) + ']'
+
+    body = f'{{"predictions":{array(-300, 146)},"targets":{array(-300, 146)},"weights":{array(-300, 300)}}}'.encode()
+    return b'POST /mse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' % len(body) + body
+
+
+class Stopwatch:
+    """Asks small requests, one after the other, and keeps the time that each waits for its answer."""
+
+    def __init__(self, server):
+        self._caller, self._wanted = Caller(server), known.small()[0]
+        self._waits = []
+
+    def ask(self):
+        start = time.perf_counter()
+        self._caller.ask(self._wanted)
+        self._waits.append(time.perf_counter() - start)
+
+    def tell(self, when):
+        """Prints the longest wait, begins anew, and returns the number of answers."""
+        waits, self._waits = self._waits, []
+        print(f'{when}: a small request waits {max(waits) * 1000:.2f} ms at most, '
+              f'{sorted(waits)[len(waits) // 2] * 1000:.2f} ms mostly ({len(waits)} answers)')
+        return len(waits)
+
+
+def send_beside(line, text, watch):
+    """Sends as much as the kernel takes at a time, and a small request in between."""
+    rest = memoryview(text)
+    line.setblocking(False)
+    while rest:
+        if select.select([], [line], [], 0)[1]:
+            rest = rest[line.send(rest):]
+        watch.ask()
+    line.setblocking(True)
+
+
+def read_beside(line, watch):
+    """All that comes until the end, with a small request at every piece."""
+    text = bytearray()
+    while piece := line.recv(1 << 20):
+        text += piece
+        watch.ask()
+    return text
+
+
+def small_requests_are_answered_while_a_large_one_is_read_computed_and_written():
+    text = large_request()
+    with service.Service('--threads', '1') as server:
+        watch, large = Stopwatch(server), Caller(server)
+        for _ in range(TURNS):
+            watch.ask()
+        watch.tell('alone')
+
+        send_beside(large.line, text[:-1], watch)
+        for _ in range(TURNS):
+            watch.ask()
+        watch.tell(f'while {ELEMENTS} elements are read')
+
+        large.line.sendall(text[-1:])
+        watch.ask()
+        while not select.select([large.line], [], [], 0)[0]:
+            watch.ask()
+        answers = watch.tell('while they are computed')
+
+        answer = read_beside(large.line, watch)
+        watch.tell('while their gradients are written')
+        assert answer.startswith(b'HTTP/1.1 200 ') and answer.endswith(b'0\r\n\r\n'), answer[:200]
+        assert answers >= ANSWERS_MIN, f'{answers} small answers while a large one is computed'
+        large.close()
+        assert server.stop() == 0
+
+
 if __name__ == '__main__':
     service.run([ten_thousand_connections_that_never_asked_cost_little_and_others_are_served,
                  ten_thousand_connections_that_were_answered_cost_little_and_nobody_fails,
-                 one_used_page_makes_no_other_resident])
+                 one_used_page_makes_no_other_resident,
+                 small_requests_are_answered_while_a_large_one_is_read_computed_and_written])
