@@ -115,10 +115,17 @@ def ten_thousand_connections_that_were_answered_cost_little_and_nobody_fails():
         assert server.stop() == 0
 
 
-def one_used_page_makes_no_other_resident():
-    """Whatever the machine does with huge pages, which would multiply the figures above."""
-    with service.Service() as server, open(f'/proc/{server.process.pid}/status', encoding='ascii') as file:
-        assert 'THP_enabled:\t0\n' in file.readlines()
+def one_used_pool_makes_no_other_resident():
+    """As one would in a huge page, which holds some thirty, on a machine that gives them unasked."""
+    with service.Service() as server:
+        callers = [Caller(server) for _ in range(200)]
+        service.until(lambda: server.metrics()['mse_connections'] == len(callers) + 1, 'connections are missing')
+        with open(f'/proc/{server.process.pid}/smaps', encoding='ascii') as file:
+            eligible = [line.split()[1] for line in file if line.startswith('THPeligible:')]
+        assert set(eligible) == {'0'}, eligible
+        for caller in callers:
+            caller.close()
+        assert server.stop() == 0
 
 
 def large_request():
@@ -202,5 +209,5 @@ def small_requests_are_answered_while_a_large_one_is_read_computed_and_written()
 if __name__ == '__main__':
     service.run([ten_thousand_connections_that_never_asked_cost_little_and_others_are_served,
                  ten_thousand_connections_that_were_answered_cost_little_and_nobody_fails,
-                 one_used_page_makes_no_other_resident,
+                 one_used_pool_makes_no_other_resident,
                  small_requests_are_answered_while_a_large_one_is_read_computed_and_written])
