@@ -1,8 +1,9 @@
-"""measure.py - single measurements: of requests through wrk and client.c, of memory, and of the micro programs."""
+"""measure.py - single measurements: of requests through wrk, curl and client.c, of memory, and of the micro programs."""
 import concurrent.futures
 import http.client
 import json
 import random
+import statistics
 import subprocess
 import time
 
@@ -12,6 +13,8 @@ SIZES = (27, 1000, 100_000, 1_000_000)  # elements
 LARGEST = SIZES[-1]
 CONNECTIONS = 32
 LARGE_CALLERS = 4
+CURL_FROM = 100_000  # elements; below, what curl itself takes would count for too much
+CURL_REQUESTS_MAX = 200  # of one process
 
 # A server sees a body again only after this many others: what a processor remembers of one must not help.
 BODIES = {27: 64, 1000: 16, 100_000: 2, 1_000_000: 1}
@@ -76,6 +79,33 @@ def many_callers(peer, size, seconds):
     printed = run(words + ["--", path(peer, size), str(bodies(size))])
     measured = checked(peer, pairs(printed.strip().splitlines()[-1]))
     return {"rate": measured["requests"] / measured["seconds"], "p99": measured["p99_us"] / 1e6}
+
+
+def one_body(size, index):
+    """The file that holds the body of that index alone."""
+    file = WORK / f"request-{size}-{index}.json"
+    if not file.exists():
+        lines = bodies(size).read_bytes().splitlines()
+        file.write_bytes(lines[index])
+    return file
+
+
+def curl(peer, size, count):
+    """The times that curl takes for each of so many requests on one connection, in seconds."""
+    words = []
+    for turn in range(count):
+        words += ["--next"] if turn > 0 else []
+        words += ["--silent", "--show-error", "--fail", "--header", "Content-Type: application/json"]
+        words += ["--data-binary", f"@{one_body(size, turn % BODIES[size])}", "--output", "/dev/null"]
+        words += ["--write-out", "%{time_total}\n", f"http://127.0.0.1:{peer.port}{path(peer, size)}"]
+    return [float(line) for line in run(["curl", *words]).split()]
+
+
+def curl_caller(peer, size, seconds):
+    """The median time of curl's requests one after another, in seconds; those of the first process warm up."""
+    first = curl(peer, size, 1)
+    count = round(seconds / first[0])
+    return statistics.median(curl(peer, size, min(count, CURL_REQUESTS_MAX))) if count > 1 else first[0]
 
 
 def one_caller(peer, size, seconds):

@@ -5,7 +5,7 @@ import re
 import statistics
 import subprocess
 
-from measure import CONNECTIONS, LARGE_CALLERS, LARGEST, SIZES
+from measure import CONNECTIONS, CURL_FROM, LARGE_CALLERS, LARGEST, SIZES
 from picture import duration
 from peers import ROOT
 
@@ -66,7 +66,8 @@ def ratio(ours, theirs):
 def peers_table(peers, results):
     """results: (peer's key, load) -> a value a round. Beside each time, in brackets, that of the transport is 1."""
     loads = [("many", SMALL)] + [("one", size) for size in SIZES]
-    heads = [f"{SMALL} elements, {CONNECTIONS} callers"] + [f"{size:,}, one caller" for size in SIZES]
+    heads = [f"{SMALL} elements, {CONNECTIONS} callers"]
+    heads += [f"{size:,}, {'curl' if size >= CURL_FROM else 'one caller'}" for size in SIZES]
     rows = [["elements in a request"] + heads + ["memory, bytes an element"], ["---"] + ["---:"] * (len(heads) + 1)]
     for peer in peers:
         row = [peer.label]

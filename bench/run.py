@@ -88,7 +88,8 @@ def measure_round(peers, plan, results, progress):
             if kind == "many":
                 value = measure.many_callers(peer, size, plan.many_seconds)["rate"]
             else:
-                value = measure.one_caller(peer, size, plan.one_seconds)
+                caller = measure.curl_caller if size >= measure.CURL_FROM else measure.one_caller
+                value = caller(peer, size, plan.one_seconds)
             results.setdefault((peer.key, load), []).append(value)
 
 
