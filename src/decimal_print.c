@@ -94,25 +94,14 @@ static struct decimal shortest_of(double value)
     return shortest(bits, &result) ? result : decimal_shortest_exact(value);
 }
 
-static void keep(struct decimal decimal, size_t i, void *digits, struct decimal_scale *scales)
-{
-    memcpy((char *)digits + i * sizeof decimal.digits, &decimal.digits, sizeof decimal.digits);
-    scales[i] = decimal.scale;
-}
-
 void decimal_shortest_run(const double *values, size_t count, void *digits, struct decimal_scale *scales)
 {
-    size_t i = 0;
-    if (dispatch_wide()) {
-        for (; count - i >= 8; i += 8) {
-            unsigned declined = decimal_shortest_eight(values + i, (uint64_t *)digits + i, scales + i);
-            for (; declined != 0; declined &= declined - 1) {
-                size_t lane = i + (unsigned)__builtin_ctz(declined);
-                keep(decimal_shortest_exact(values[lane]), lane, digits, scales);
-            }
-        }
+    size_t i = dispatch_wide() ? decimal_shortest_wide(values, count, digits, scales) : 0;
+    for (; i < count; i++) {
+        struct decimal decimal = shortest_of(values[i]);
+        memcpy((uint64_t *)digits + i, &decimal.digits, sizeof decimal.digits);
+        scales[i] = decimal.scale;
     }
-    for (; i < count; i++) keep(shortest_of(values[i]), i, digits, scales);
 }
 
 /* ---- digits -> text */
@@ -203,21 +192,15 @@ static inline char *write_one(uint64_t digits, struct decimal_scale scale, char 
 
 size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char *out)
 {
-    const uint64_t *words = digits;
     bool is_wide = dispatch_wide();
     char *p = out;
-    for (size_t i = 0; i < count;) {
-        char *next = is_wide && count - i >= 8 ? decimal_write_eight(words + i, scales + i, negate, p) : NULL;
-        if (next != NULL) {
-            p = next;
-            i += 8;
-            continue;
-        }
+    for (size_t i = 0; i < count; i++) {
         uint64_t one;
-        memcpy(&one, words + i, sizeof one);
+        if (is_wide) i += decimal_write_wide((const uint64_t *)digits + i, scales + i, count - i, negate, &p);
+        if (i == count) break;
+        memcpy(&one, (const uint64_t *)digits + i, sizeof one);
         p = write_one(one, (struct decimal_scale){scales[i].exponent, scales[i].negative ^ negate}, p);
         *p++ = ',';
-        i++;
     }
     return (size_t)(p - out);
 }

@@ -8,6 +8,7 @@
 
 #if defined __AVX512VBMI__
 #include "decimal_powers.h"
+#include "decimal_shortest.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static inline __m512i modulo_10(__m512i x)
     return _mm512_sub_epi64(rest, _mm512_mul_epu32(tenth, ALL(10)));
 }
 
-unsigned decimal_shortest_eight(const void *values, void *digits, void *scales)
+/* Eight shortest decimals. Returns the lanes that are declined, for which nothing is stored: bit 0 is the first. */
+static inline unsigned shortest_eight(const double *values, void *digits, struct decimal_scale *scales)
 {
     __m512i bits = _mm512_loadu_si512(values);
     __m512i fraction = _mm512_and_si512(bits, ALL(0xfffffffffffff));
@@ -85,6 +87,21 @@ unsigned decimal_shortest_eight(const void *values, void *digits, void *scales)
     _mm512_mask_storeu_epi64(digits, done, nearest);
     _mm512_mask_storeu_epi64(scales, done, _mm512_mask_mov_epi32(negative, 0x5555, k));
     return ~(unsigned)done & 0xff;
+}
+
+size_t decimal_shortest_wide(const double *values, size_t count, void *digits, struct decimal_scale *scales)
+{
+    size_t i = 0;
+    for (; count - i >= 8; i += 8) {
+        unsigned declined = shortest_eight(values + i, (uint64_t *)digits + i, scales + i);
+        for (; declined != 0; declined &= declined - 1) {
+            size_t lane = i + (unsigned)__builtin_ctz(declined);
+            struct decimal decimal = decimal_shortest_exact(values[lane]);
+            memcpy((uint64_t *)digits + lane, &decimal.digits, sizeof decimal.digits);
+            scales[lane] = decimal.scale;
+        }
+    }
+    return i;
 }
 
 /* The two halves of a number below 10^8, in 16 bits each, the first in the lower. */
@@ -197,7 +214,8 @@ static inline struct words exponent_words(__m512i exponent)
                           _mm512_mask_add_epi64(length, three, length, ALL(1))};
 }
 
-char *decimal_write_eight(const void *digits, const void *scales, int negate, char *out)
+/* Returns the byte after the last comma; or NULL, and has written nothing, where one has 1 to 15 digits. */
+static inline char *write_eight(const void *digits, const struct decimal_scale *scales, int negate, char *out)
 {
     __m512i x = _mm512_loadu_si512(digits), scale = _mm512_loadu_si512(scales);
     __mmask8 zero = _mm512_testn_epi64_mask(x, x);
@@ -252,16 +270,27 @@ char *decimal_write_eight(const void *digits, const void *scales, int negate, ch
     }
     return out;
 }
-#else
-unsigned decimal_shortest_eight(const void *values, void *digits, void *scales)
+
+size_t decimal_write_wide(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char **out)
 {
-    (void)values, (void)digits, (void)scales;
-    return 0xff;
+    size_t i = 0;
+    for (; count - i >= 8; i += 8) {
+        char *next = write_eight((const uint64_t *)digits + i, scales + i, negate, *out);
+        if (next == NULL) break;
+        *out = next;
+    }
+    return i;
+}
+#else
+size_t decimal_shortest_wide(const double *values, size_t count, void *digits, struct decimal_scale *scales)
+{
+    (void)values, (void)count, (void)digits, (void)scales;
+    return 0;
 }
 
-char *decimal_write_eight(const void *digits, const void *scales, int negate, char *out)
+size_t decimal_write_wide(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char **out)
 {
-    (void)digits, (void)scales, (void)negate, (void)out;
-    return NULL;
+    (void)digits, (void)scales, (void)count, (void)negate, (void)out;
+    return 0;
 }
 #endif
