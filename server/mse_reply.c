@@ -73,19 +73,14 @@ static size_t write_numbers(const struct mse_reply *reply, const struct part *pa
                             char *out)
 {
     double *values = part->tensor->values + index;
-    struct decimal_scale *kept = (struct decimal_scale *)reply->scales.values + index;
-    uint64_t digits[BATCH];
-    struct decimal_scale scales[BATCH];
-    switch (part->conversion) {
-    case CONVERT:
+    if (part->conversion == CONVERT) {
+        uint64_t digits[BATCH];
+        struct decimal_scale scales[BATCH];
         decimal_shortest_run(values, count, digits, scales);
         return decimal_write_run(digits, scales, count, part->negate, out);
-    case CONVERT_AND_KEEP:
-        decimal_shortest_run(values, count, values, kept);
-        break;
-    case KEPT:
-        break;
     }
+    struct decimal_scale *kept = (struct decimal_scale *)reply->scales.values + index;
+    if (part->conversion == CONVERT_AND_KEEP) decimal_shortest_run(values, count, values, kept);
     return decimal_write_run(values, kept, count, part->negate, out);
 }
 
