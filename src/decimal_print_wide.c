@@ -1,10 +1,7 @@
-/* decimal_print_wide.c - eight doubles at a time -> shortest digits -> the digits' bytes, in AVX-512. What
- * decimal_print.c does one by one is done here in the eight lanes of a vector, by the same formulas, which are
- * explained there; lanes for which these do not hold are declined. Empty where the compiler is not told of these
- * instructions. */
+/* decimal_print_wide.c - doubles -> shortest digits -> text, eight at a time in AVX-512. What decimal_print.c does one
+ * by one is done here in the eight lanes of a vector, by the same formulas, which are explained there; lanes for which
+ * these do not hold are left to it. Does nothing where the compiler is not told of these instructions. */
 #include "decimal_wide.h"
-
-#include <stddef.h>
 
 #if defined __AVX512VBMI__
 #include "decimal_powers.h"
@@ -15,21 +12,21 @@
 
 #define ALL(x) _mm512_set1_epi64((long long)(x))
 
-/* Of 8 lanes, all that a product of 64 by 64 bits has. */
-struct product {
+/* 128 bits of each lane. */
+struct wide {
     __m512i high, low;
 };
 
-/* Halves of 32 bits are multiplied crosswise. No sum overflows: (2^32 - 1)^2 + 2^32 - 1 < 2^64. */
-static inline struct product multiply(__m512i x, __m512i y)
+/* x y. Halves of 32 bits are multiplied crosswise. No sum overflows: (2^32 - 1)^2 + 2^32 - 1 < 2^64. */
+static inline struct wide multiply(__m512i x, __m512i y)
 {
     __m512i x_high = _mm512_srli_epi64(x, 32), y_high = _mm512_srli_epi64(y, 32);
     __m512i low = _mm512_mul_epu32(x, y);
     __m512i middle = _mm512_add_epi64(_mm512_mul_epu32(x_high, y), _mm512_srli_epi64(low, 32));
     __m512i other = _mm512_add_epi64(_mm512_mul_epu32(x, y_high), _mm512_and_si512(middle, ALL(0xffffffff)));
     __m512i high = _mm512_add_epi64(_mm512_mul_epu32(x_high, y_high), _mm512_srli_epi64(middle, 32));
-    return (struct product){_mm512_add_epi64(high, _mm512_srli_epi64(other, 32)),
-                            _mm512_mask_mov_epi32(_mm512_slli_epi64(other, 32), 0x5555, low)};
+    return (struct wide){_mm512_add_epi64(high, _mm512_srli_epi64(other, 32)),
+                         _mm512_mask_mov_epi32(_mm512_slli_epi64(other, 32), 0x5555, low)};
 }
 
 /* floor(x / 10^8), or one less, for x < 10^17: the factor is less than 10^-8 by 6 * 2^-53 of it, the roundings of x and
@@ -48,6 +45,20 @@ static inline __m512i modulo_10(__m512i x)
     return _mm512_sub_epi64(rest, _mm512_mul_epu32(tenth, ALL(10)));
 }
 
+/* 10^q of each lane, high and low. Loaded two words at a time: a gathering instruction takes longer for one. */
+static inline struct wide powers_of(__m512i q)
+{
+    uint64_t index[8];
+    _mm512_storeu_si512(index, _mm512_sub_epi64(q, ALL(DECIMAL_POWER_FIRST)));
+#define POWER(lane) _mm_loadu_si128((const __m128i *)&decimal_powers[index[lane]])
+#define TWO(a, b)   _mm256_inserti128_si256(_mm256_castsi128_si256(POWER(a)), POWER(b), 1)
+    __m512i even = _mm512_inserti64x4(_mm512_castsi256_si512(TWO(0, 2)), TWO(4, 6), 1);
+    __m512i odd = _mm512_inserti64x4(_mm512_castsi256_si512(TWO(1, 3)), TWO(5, 7), 1);
+#undef POWER
+#undef TWO
+    return (struct wide){_mm512_unpacklo_epi64(even, odd), _mm512_unpackhi_epi64(even, odd)};
+}
+
 /* Eight shortest decimals. Returns the lanes that are declined, for which nothing is stored: bit 0 is the first. */
 static inline unsigned shortest_eight(const double *values, void *digits, struct decimal_scale *scales)
 {
@@ -57,22 +68,20 @@ static inline unsigned shortest_eight(const double *values, void *digits, struct
     __m512i q = _mm512_sub_epi64(biased, ALL(1075));
     __m512i k = _mm512_srai_epi64(_mm512_mul_epi32(q, ALL(315653)), 20); /* decimal_log10(q) */
     __m512i minus_k = _mm512_sub_epi64(_mm512_setzero_si512(), k);
-    __m512i place = _mm512_slli_epi64(_mm512_sub_epi64(minus_k, ALL(DECIMAL_POWER_FIRST)), 4); /* bytes */
-    __m512i power_high = _mm512_i64gather_epi64(place, &decimal_powers[0].high, 1);
-    __m512i power_low = _mm512_i64gather_epi64(place, &decimal_powers[0].low, 1);
+    struct wide power = powers_of(minus_k);
 
     __m512i log2 = _mm512_srai_epi64(_mm512_mul_epi32(minus_k, ALL(217706)), 16); /* decimal_log2(-k) */
     __m512i shift = _mm512_add_epi64(_mm512_add_epi64(q, log2), ALL(1));
     __m512i n = _mm512_sllv_epi64(_mm512_or_si512(fraction, ALL((uint64_t)1 << 52)), shift);
-    struct product product = multiply(n, power_high);
-    __m512i part = _mm512_add_epi64(product.low, multiply(n, power_low).high);
+    struct wide product = multiply(n, power.high);
+    __m512i part = _mm512_add_epi64(product.low, multiply(n, power.low).high);
     __mmask8 carry = _mm512_cmplt_epu64_mask(part, product.low);
     __m512i whole = _mm512_mask_add_epi64(product.high, carry, product.high, ALL(1));
 
     __m512i ones = modulo_10(whole), tens = _mm512_sub_epi64(whole, ones);
     __m512i from_tens = _mm512_or_si512(_mm512_slli_epi64(ones, 60), _mm512_srli_epi64(part, 4));
     __m512i to_tens = _mm512_sub_epi64(ALL((uint64_t)10 << 60), from_tens);
-    __m512i reach = _mm512_srlv_epi64(power_high, _mm512_sub_epi64(ALL(5), shift));
+    __m512i reach = _mm512_srlv_epi64(power.high, _mm512_sub_epi64(ALL(5), shift));
     __m512i nearest = _mm512_add_epi64(whole, _mm512_srli_epi64(part, 63));
     nearest = _mm512_mask_mov_epi64(nearest, _mm512_cmplt_epu64_mask(from_tens, reach), tens);
     nearest = _mm512_mask_add_epi64(nearest, _mm512_cmplt_epu64_mask(to_tens, reach), tens, ALL(10));
@@ -147,7 +156,7 @@ static inline void split(__m512i x, struct digits *digits)
     __mmask8 one_less = _mm512_cmpge_epu64_mask(low, ALL(100000000));
     low = _mm512_mask_sub_epi64(low, one_less, low, ALL(100000000));
     top = _mm512_mask_add_epi64(top, one_less, top, ALL(1));
-    /* 1441151881 is 2^57 / 10^8 and less than 2^-30 of that; top is less than 10^9 */
+    /* 1441151881 is more than 2^57 / 10^8 by less than 2^-30 of it, and top is less than 2^30 */
     digits->first = _mm512_srli_epi64(_mm512_mul_epu32(top, ALL(1441151881)), 57);
     __m512i high = _mm512_sub_epi64(top, _mm512_mul_epu32(digits->first, ALL(100000000)));
 
@@ -214,60 +223,77 @@ static inline struct words exponent_words(__m512i exponent)
                           _mm512_mask_add_epi64(length, three, length, ALL(1))};
 }
 
-/* Returns the byte after the last comma; or NULL, and has written nothing, where one has 1 to 15 digits. */
-static inline char *write_eight(const void *digits, const struct decimal_scale *scales, int negate, char *out)
-{
-    __m512i x = _mm512_loadu_si512(digits), scale = _mm512_loadu_si512(scales);
-    __mmask8 zero = _mm512_testn_epi64_mask(x, x);
-    if (_mm512_mask_cmplt_epu64_mask((__mmask8)~zero, x, ALL(1000000000000000)) != 0) return NULL;
-    /* sixteen digits become seventeen */
-    __mmask8 sixteen = _mm512_cmplt_epu64_mask(x, ALL(10000000000000000));
-    x = _mm512_mask_add_epi64(x, sixteen, _mm512_slli_epi64(x, 3), _mm512_slli_epi64(x, 1));
-    struct digits split_digits;
-    split(x, &split_digits);
+/* The texts of eight numbers, ready to be put together. */
+struct texts {
+    uint64_t has_sign[8];
+    uint64_t layout[8]; /* its index */
+    uint64_t source[8]; /* FIRST, ZERO and POINT, which a layout takes beside the sixteen digits */
+    uint64_t length[8]; /* of what is laid out */
+    uint64_t end[8];    /* what follows that, the comma included */
+    uint64_t total[8];  /* length of it all */
+};
 
+/* scale is the numbers' own; digits are ten times as much in the lanes of sixteen, and 0 in those of zero. */
+static inline struct texts lay_out(__m512i scale, int negate, __mmask8 sixteen, __mmask8 zero,
+                                   const struct digits *digits)
+{
+    struct texts texts;
     __m512i point = _mm512_add_epi64(_mm512_srai_epi64(_mm512_slli_epi64(scale, 32), 32), ALL(17));
     point = _mm512_mask_sub_epi64(point, sixteen, point, ALL(1));
     point = _mm512_mask_mov_epi64(point, zero, ALL(1));
-    __m512i negative = _mm512_xor_si512(_mm512_srli_epi64(scale, 32), ALL(negate));
-    negative = _mm512_mask_mov_epi64(negative, zero, _mm512_setzero_si512());
+    __m512i sign = _mm512_xor_si512(_mm512_srli_epi64(scale, 32), ALL(negate));
+    sign = _mm512_mask_mov_epi64(sign, zero, _mm512_setzero_si512());
 
-    /* what has an exponent is laid out as if the point stood after the first digit */
-    __m512i row = _mm512_sub_epi64(point, ALL(POINT_MIN));
-    __mmask8 plain = _mm512_cmple_epu64_mask(row, ALL(POINT_MAX - POINT_MIN));
     struct words end = {ALL(','), ALL(1)};
+    __mmask8 plain = _mm512_cmpge_epi64_mask(point, ALL(POINT_MIN)) & _mm512_cmple_epi64_mask(point, ALL(POINT_MAX));
     if (plain != 0xff) {
-        struct words other = exponent_words(_mm512_sub_epi64(point, ALL(1)));
-        end.text = _mm512_mask_mov_epi64(other.text, plain, end.text);
-        end.length = _mm512_mask_mov_epi64(other.length, plain, end.length);
+        struct words exponent = exponent_words(_mm512_sub_epi64(point, ALL(1)));
+        end.text = _mm512_mask_mov_epi64(exponent.text, plain, end.text);
+        end.length = _mm512_mask_mov_epi64(exponent.length, plain, end.length);
+        /* what has an exponent is laid out as if the point stood after the first digit */
         point = _mm512_mask_mov_epi64(ALL(1), plain, point);
-        row = _mm512_sub_epi64(point, ALL(POINT_MIN));
     }
-    __m512i count = _mm512_add_epi64(split_digits.more, ALL(1));
-    __m512i length = _mm512_add_epi64(count, ALL(1));
+    /* 0.00ddd, ddd00, d.dd */
+    __m512i count = _mm512_add_epi64(digits->more, ALL(1)), length = _mm512_add_epi64(count, ALL(1));
     length = _mm512_mask_mov_epi64(length, _mm512_cmple_epi64_mask(count, point), point);
-    length = _mm512_mask_sub_epi64(length, _mm512_cmple_epi64_mask(point, _mm512_setzero_si512()),
-                                   _mm512_add_epi64(count, ALL(2)), point);
+    __mmask8 below_one = _mm512_cmple_epi64_mask(point, _mm512_setzero_si512());
+    length = _mm512_mask_sub_epi64(length, below_one, _mm512_add_epi64(count, ALL(2)), point);
 
-    uint64_t rows[8], lengths[8], ends[8], negatives[8], totals[8], rests[8];
-    __m512i rest = _mm512_or_si512(split_digits.first, ALL('0' | '0' << 8 | '.' << 16)); /* FIRST, ZERO, POINT */
-    _mm512_storeu_si512(rows, row);
-    _mm512_storeu_si512(lengths, length);
-    _mm512_storeu_si512(ends, end.text);
-    _mm512_storeu_si512(negatives, negative);
-    _mm512_storeu_si512(totals, _mm512_add_epi64(_mm512_add_epi64(negative, length), end.length));
-    _mm512_storeu_si512(rests, rest);
-    for (int i = 0; i < 8; i++) {
-        __m128i sixteen_digits = _mm_loadu_si128((const __m128i *)split_digits.text[i % 2][i / 2]);
-        __m256i source = _mm256_inserti128_si256(_mm256_castsi128_si256(sixteen_digits),
-                                                 _mm_loadl_epi64((const __m128i *)&rests[i]), 1);
-        __m256i places = _mm256_loadu_si256((const __m256i *)layouts[rows[i]]);
-        char *text = out + negatives[i];
-        *out = '-';
-        _mm256_storeu_si256((__m256i *)text, _mm256_permutexvar_epi8(places, source));
-        memcpy(text + lengths[i], &ends[i], sizeof ends[i]);
-        out += totals[i];
-    }
+    _mm512_storeu_si512(texts.has_sign, sign);
+    _mm512_storeu_si512(texts.layout, _mm512_sub_epi64(point, ALL(POINT_MIN)));
+    _mm512_storeu_si512(texts.source, _mm512_or_si512(digits->first, ALL('0' | '0' << 8 | '.' << 16)));
+    _mm512_storeu_si512(texts.length, length);
+    _mm512_storeu_si512(texts.end, end.text);
+    _mm512_storeu_si512(texts.total, _mm512_add_epi64(_mm512_add_epi64(sign, length), end.length));
+    return texts;
+}
+
+/* Writes one number and returns the byte after it. What is written beyond that, up to 33 bytes from out on, falls into
+ * the room of others: of its own DECIMAL_PRINT_MAX bytes each of the seven before leaves 6 at least. */
+static inline char *put(const struct texts *texts, const struct digits *digits, int i, char *out)
+{
+    __m128i sixteen = _mm_loadu_si128((const __m128i *)digits->text[i % 2][i / 2]);
+    __m128i others = _mm_loadl_epi64((const __m128i *)&texts->source[i]);
+    __m256i source = _mm256_inserti128_si256(_mm256_castsi128_si256(sixteen), others, 1);
+    __m256i places = _mm256_loadu_si256((const __m256i *)layouts[texts->layout[i]]);
+    char *text = out + texts->has_sign[i];
+    *out = '-';
+    _mm256_storeu_si256((__m256i *)text, _mm256_permutexvar_epi8(places, source));
+    memcpy(text + texts->length[i], &texts->end[i], sizeof texts->end[i]);
+    return out + texts->total[i];
+}
+
+/* Returns the byte after the last comma; or NULL, and has written nothing, where one has 1 to 15 digits. */
+static inline char *write_eight(const void *eight, const struct decimal_scale *scales, int negate, char *out)
+{
+    __m512i x = _mm512_loadu_si512(eight);
+    __mmask8 zero = _mm512_testn_epi64_mask(x, x), sixteen = _mm512_cmplt_epu64_mask(x, ALL(10000000000000000));
+    if (_mm512_mask_cmplt_epu64_mask((__mmask8)~zero, x, ALL(1000000000000000)) != 0) return NULL;
+    x = _mm512_mask_add_epi64(x, sixteen, _mm512_slli_epi64(x, 3), _mm512_slli_epi64(x, 1));
+    struct digits digits;
+    split(x, &digits);
+    struct texts texts = lay_out(_mm512_loadu_si512(scales), negate, sixteen, zero, &digits);
+    for (int i = 0; i < 8; i++) out = put(&texts, &digits, i, out);
     return out;
 }
 
