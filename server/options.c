@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <mse.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,7 +213,10 @@ static const struct option_row {
     {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json", set_log_format},
 };
 
-enum { ROW_COUNT = sizeof rows / sizeof rows[0], CHECK = 1000, HELP, VERSION };
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+/* What getopt_long returns for an option; no letter's code, which it would tell of a letter. */
+enum { ROW = 1000, CHECK = ROW + ROW_COUNT, HELP, VERSION };
 
 static void print_help(void)
 {
@@ -232,6 +236,18 @@ static void print_help(void)
            "drain and stop;\nSIGHUP reads the files of tokens and TLS again.\n");
 }
 
+/* Says what is wrong, in one line whatever the words hold. */
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    for (char *p = line; *p != '\0'; p++) *p = iscntrl((unsigned char)*p) ? '?' : *p;
+    fprintf(stderr, "mse-server: %s\n", line);
+}
+
 /* MSE_MAX_BODY for max-body; NULL where it is not set, or empty. */
 static const char *from_environment(const char *name, char *variable, size_t size)
 {
@@ -249,11 +265,25 @@ static bool read_environment(struct options *options)
         if (rows[i].initial) rows[i].set(options, rows[i].standard);
         const char *value = from_environment(rows[i].name, variable, sizeof variable);
         if (value != NULL && !rows[i].set(options, value)) {
-            fprintf(stderr, "mse-server: %s wants %s, not \"%s\"\n", variable, rows[i].wanted, value);
+            complain("%s wants %s, not \"%s\"", variable, rows[i].wanted, value);
             return false;
         }
     }
     return true;
+}
+
+/* A word that getopt_long does not take. */
+static void complain_of_word(int chosen, char **argv)
+{
+    if (chosen == ':') {
+        complain("--%s wants %s", rows[optopt - ROW].name, rows[optopt - ROW].wanted);
+    } else if (optopt >= ROW) {
+        complain("\"%s\" has a value, which the option does not take", argv[optind - 1]);
+    } else if (optopt != 0) {
+        complain("there is no option \"-%c\"; --help lists those there are", optopt);
+    } else {
+        complain("there is no option \"%s\"; --help lists those there are", argv[optind - 1]);
+    }
 }
 
 enum options_status options_read(struct options *options, int argc, char **argv)
@@ -261,7 +291,7 @@ enum options_status options_read(struct options *options, int argc, char **argv)
     struct option long_options[ROW_COUNT + 4] = {{0}};
     for (int i = 0; i < ROW_COUNT; i++) {
         int argument = rows[i].value != NULL ? required_argument : no_argument;
-        long_options[i] = (struct option){rows[i].name, argument, NULL, i};
+        long_options[i] = (struct option){rows[i].name, argument, NULL, ROW + i};
     }
     long_options[ROW_COUNT] = (struct option){"check", no_argument, NULL, CHECK};
     long_options[ROW_COUNT + 1] = (struct option){"help", no_argument, NULL, HELP};
@@ -271,7 +301,7 @@ enum options_status options_read(struct options *options, int argc, char **argv)
     if (!read_environment(options)) return OPTIONS_BAD;
 
     int chosen;
-    while ((chosen = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while ((chosen = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (chosen == HELP) {
             print_help();
             return OPTIONS_ANSWERED;
@@ -280,20 +310,21 @@ enum options_status options_read(struct options *options, int argc, char **argv)
             return OPTIONS_ANSWERED;
         } else if (chosen == CHECK) {
             options->check = true;
-        } else if (chosen < 0 || chosen >= ROW_COUNT) {
-            return OPTIONS_BAD; /* getopt_long has said why */
-        } else if (!rows[chosen].set(options, optarg != NULL ? optarg : "on")) {
-            fprintf(stderr, "mse-server: --%s wants %s, not \"%s\"\n", rows[chosen].name, rows[chosen].wanted, optarg);
+        } else if (chosen < ROW) {
+            complain_of_word(chosen, argv);
+            return OPTIONS_BAD;
+        } else if (!rows[chosen - ROW].set(options, optarg != NULL ? optarg : "on")) {
+            complain("--%s wants %s, not \"%s\"", rows[chosen - ROW].name, rows[chosen - ROW].wanted, optarg);
             return OPTIONS_BAD;
         }
     }
     if ((options->tls_cert == NULL) != (options->tls_key == NULL)) {
-        fprintf(stderr, "mse-server: --tls-cert and --tls-key go together: --tls-%s is missing\n",
-                options->tls_cert == NULL ? "cert" : "key");
+        complain("--tls-cert and --tls-key go together: --tls-%s is missing",
+                 options->tls_cert == NULL ? "cert" : "key");
         return OPTIONS_BAD;
     }
     if (optind < argc) {
-        fprintf(stderr, "mse-server: there is no option \"%s\"; --help lists those there are\n", argv[optind]);
+        complain("there is no option \"%s\"; --help lists those there are", argv[optind]);
         return OPTIONS_BAD;
     }
     return OPTIONS_OK;

@@ -133,6 +133,13 @@ static void a_bad_value_is_named_in_one_line(void **state)
         {"--tls-cert=a", "--tls-key is missing"},
         {"--tls-key=a", "--tls-cert is missing"},
         {"--no-such-option", "--no-such-option"},
+        {"--no-such-option=1", "--no-such-option"},
+        {"--max=1", "--max"},
+        {"--check=1", "--check"},
+        {"-x", "-x"},
+        {"-\xC3\xA9", "-\xC3"},
+        {"--max-body=1\n2", "--max-body"},
+        {"stray\r\nword", "stray"},
         {"--threads", "--threads"},
         {"stray", "stray"},
     };
