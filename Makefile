@@ -21,6 +21,8 @@ flags.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 flags.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 cc.fuzz       := clang
 flags.fuzz    := -O2 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# A slice has a vector and one more element, some jobs have several, and some are not tried the quick way.
+flags.fuzz    += -DMSE_JOB_SLICE=9 -DMSE_JOB_TRIED_MAX=40 -DMSE_JOB_STRETCH=0
 
 # What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
 STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings

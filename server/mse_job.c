@@ -8,9 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Nanoseconds after which others have their turn, when the slice at hand is done. */
-#define STRETCH 1000000
-
 static bool is_whole(const struct mse_job *job)
 {
     return job->request.predictions.length <= MSE_JOB_SLICE;
@@ -237,7 +234,7 @@ static enum mse_job_status do_slice(struct mse_job *job, struct problem *problem
 
 enum mse_job_status mse_job_step(struct mse_job *job, struct problem *problem)
 {
-    uint64_t end = machine_nanoseconds() + STRETCH;
+    uint64_t end = machine_nanoseconds() + MSE_JOB_STRETCH;
     enum mse_job_status status;
     do {
         status = do_slice(job, problem);

@@ -7,6 +7,9 @@
 
 #include <mse.h>
 
+/* The fuzz targets are built with smaller sizes, so that their short inputs are cut, too. */
+#ifndef MSE_JOB_SLICE
+
 /* Elements of a slice, which is computed whatever time it takes: a nanosecond an element or, where numbers are as far
  * apart as can be, a thousand. A job of one slice is done in one step. */
 #define MSE_JOB_SLICE (1 << 11)
@@ -14,8 +17,13 @@
 /* Elements of which the loss is tried the quick way, at one stretch: a nanosecond each, whatever they are. */
 #define MSE_JOB_TRIED_MAX (1 << 20)
 
+/* Nanoseconds after which others have their turn, when the slice at hand is done. */
+#define MSE_JOB_STRETCH 1000000
+
+#endif
+
 enum mse_job_status {
-    MSE_JOB_MORE, /* a millisecond has passed: call mse_job_step again, after others have had their turn */
+    MSE_JOB_MORE, /* the time is up: call mse_job_step again, after others have had their turn */
     MSE_JOB_DONE, /* the results are there */
     MSE_JOB_BAD   /* *problem says why there are none */
 };
