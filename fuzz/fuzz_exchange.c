@@ -6,6 +6,7 @@
  * in bytes, :draining, :tokens (there is one, "secret"), :access-log and :json-log, and the carrier: :size in bytes and
  * :surplus. */
 #include "input.h"
+#include "said.h"
 
 #include "exchange.h"
 #include "json_reader.h"
@@ -166,6 +167,8 @@ static void must_be_listed(const struct request *request, const struct answer *a
         request->service.budget.limit < SIZE_MAX || atomic_load(&request->service.draining) || request->head.is_surplus;
     must(answer->status != 503 || (limited && answer->retry_after > 0));
     must(answer->status != 405 || answer->allow != NULL);
+    must(answer->status != 406 || request->head.accepts > 0);
+    must(answer->status != 415 || request->head.content_type != NULL || request->head.content_encoding != NULL);
     must(answer->status != 401 || (answer->authenticate != NULL && request->service.tokens != NULL));
     must(!request->lacks_token || (answer->status != 200 && answer->status != 422));
     must((answer->media_type == NULL) == (answer->status == 204));
@@ -220,26 +223,17 @@ static void must_be_one_line(const char *line, size_t length, enum log_format fo
 
 static void close_exchange(struct exchange *exchange, const struct request *request)
 {
-    static int stderr_copy = -1, log = -1;
-    static char line[4096];
+    static struct said said;
     if (!request->service.access_log) {
         exchange_close(exchange);
         return;
     }
-    if (log < 0) {
-        log = memfd_create("log", 0);
-        stderr_copy = dup(STDERR_FILENO);
-        must(log >= 0 && stderr_copy >= 0);
-    }
     log_set_format(request->log_format);
-    dup2(log, STDERR_FILENO);
+    said_begin(&said, STDERR_FILENO);
     exchange_close(exchange);
-    dup2(stderr_copy, STDERR_FILENO);
+    said_end(&said, STDERR_FILENO);
     log_set_format(LOG_TEXT);
-    ssize_t length = pread(log, line, sizeof line, 0);
-    must(length > 0);
-    must_be_one_line(line, (size_t)length, request->log_format);
-    must(ftruncate(log, 0) == 0 && lseek(log, 0, SEEK_SET) == 0);
+    must_be_one_line(said.text, said.length, request->log_format);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
