@@ -42,7 +42,7 @@ kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vec
 KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
 
 # src/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
-wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mbmi -mbmi2
+wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
 TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm

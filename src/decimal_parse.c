@@ -7,6 +7,8 @@
 #include "decimal_digits.h"
 #include "decimal_exact.h"
 #include "decimal_powers.h"
+#include "decimal_wide.h"
+#include "dispatch.h"
 
 #include <float.h>
 #include <string.h>
@@ -287,7 +289,7 @@ static const char *read_element(const char *p, const char *limit, double *value)
     return p < limit && *p == ',' ? p + 1 : NULL;
 }
 
-size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values, size_t room)
 {
     const size_t length = (size_t)(limit - text), around = WINDOW_BEFORE + WINDOW;
     const size_t windows = length < around ? 0 : length - around + 1; /* places with a window around them */
@@ -317,4 +319,12 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
     }
     *end = p;
     return count;
+}
+
+size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+{
+    size_t count = 0;
+    if (room >= DECIMAL_PARSE_WIDE_LEAST && dispatch_wide())
+        count = decimal_parse_wide(text, limit, &text, values, room);
+    return count + decimal_parse_portable(text, limit, end, values + count, room - count);
 }

@@ -60,7 +60,8 @@ bool dispatch_wide(void)
 {
 #if defined __x86_64__
     return dispatch_kernel() == &kernel_avx512 && __builtin_cpu_supports("avx512cd") &&
-           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 #else
     return false;
 #endif
