@@ -5,13 +5,15 @@
 #include "../tests/unit/bits.h"
 #include "../tests/unit/decimal_reference.h"
 #include "decimal.h"
+#include "decimal_wide.h"
+#include "dispatch.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define UNSET    0x7ff8dead00000000 /* bits that stand in *value before the call */
-#define ROOM_MAX 64
+#define ROOM_MAX 700
 
 static void must_print(double value)
 {
@@ -76,12 +78,14 @@ static size_t reference_run(const char *text, const char *limit, const char **en
     return count;
 }
 
-static void must_parse_run(const char *text, const char *limit, size_t room)
+typedef size_t run_form(const char *text, const char *limit, const char **end, double *values, size_t room);
+
+static void must_parse_run(run_form *run, const char *text, const char *limit, size_t room)
 {
-    double expected[ROOM_MAX];
+    static double expected[ROOM_MAX];
     const char *end = NULL, *expected_end;
     double *values = malloc(room * sizeof *values);
-    size_t count = decimal_parse_run(text, limit, &end, values, room);
+    size_t count = run(text, limit, &end, values, room);
     must(count == reference_run(text, limit, &expected_end, expected, room));
     must(end == expected_end);
     must(count == 0 || memcmp(values, expected, count * sizeof *values) == 0);
@@ -93,8 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *limit = text + size;
     must_parse(text, limit);
-    must_parse_run(text, limit, ROOM_MAX);
-    must_parse_run(text, limit, 1 + size % 3);
+    must_parse_run(decimal_parse_run, text, limit, ROOM_MAX);
+    must_parse_run(decimal_parse_run, text, limit, 1 + size % 20);
+    must_parse_run(decimal_parse_portable, text, limit, ROOM_MAX);
+    must_parse_run(decimal_parse_portable, text, limit, 1 + size % 20);
     double values[ROOM_MAX];
     size_t count = 0;
     for (size_t at = 0; at + sizeof(double) <= size && count < ROOM_MAX; at += sizeof(double)) {
