@@ -8,6 +8,7 @@
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
 #include "decimal_shortest.h"
+#include "decimal_wide.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,28 +33,52 @@ static void must(int holds, const char *what, uint64_t bits, const char *text, s
     exit(1);
 }
 
-/* Reads text at the end of what may be read and before more, by itself and as the last element of a run. */
+/* Numbers that are still to be read as one run, two eights and some. */
+struct run {
+    char text[20 * 64];
+    size_t length, count;
+    double expected[20];
+};
+
+static _Thread_local struct run run;
+
+static void check_run(void)
+{
+    double values[20], portable[20];
+    const char *end;
+    size_t count = decimal_parse_run(run.text, run.text + run.length, &end, values, run.count);
+    must(count == run.count, "count of a run", 0, run.text, run.length);
+    must(end == run.text + run.length, "end of a run", 0, run.text, run.length);
+    count = decimal_parse_portable(run.text, run.text + run.length, &end, portable, run.count);
+    must(count == run.count, "count of a portable run", 0, run.text, run.length);
+    for (size_t i = 0; i < count; i++) {
+        must(bits_of(values[i]) == bits_of(run.expected[i]), "decimal_parse_run", bits_of(run.expected[i]), run.text,
+             run.length);
+        must(bits_of(portable[i]) == bits_of(run.expected[i]), "decimal_parse_portable", bits_of(run.expected[i]),
+             run.text, run.length);
+    }
+    run.length = run.count = 0;
+}
+
+/* Reads text at the end of what may be read and before more, by itself, and later as an element of a run. */
 static void check_parse(const char *text, size_t length, double expected)
 {
-    static const char before[] = "0,0,0,0,0,0,0,0,0,0,0,0,";
-    enum { BEFORE = sizeof before - 1, ELEMENTS = BEFORE / 2 + 1, AFTER = 64 };
-    char run[BEFORE + 64 + AFTER];
-    const char *number = run + BEFORE, *end;
-    double value = NAN, values[ELEMENTS];
-    memcpy(run, before, BEFORE);
-    memcpy(run + BEFORE, text, length);
-    memset(run + BEFORE + length, ',', AFTER);
-    for (size_t after = 1; after <= AFTER; after += AFTER - 1) {
-        const char *limit = number + length + after;
-        enum decimal_status status = decimal_parse(number, limit, &end, &value);
+    char padded[64 + 64];
+    memcpy(padded, text, length);
+    memset(padded + length, ',', 64);
+    for (size_t after = 1; after <= 64; after += 63) {
+        const char *end;
+        double value = NAN;
+        enum decimal_status status = decimal_parse(padded, padded + length + after, &end, &value);
         must(status == (isinf(expected) ? DECIMAL_RANGE : DECIMAL_DONE), "status", bits_of(expected), text, length);
-        must(end == number + length, "end", bits_of(expected), text, length);
-        if (isinf(expected)) continue;
+        must(end == padded + length, "end", bits_of(expected), text, length);
+        if (isinf(expected)) return;
         must(bits_of(value) == bits_of(expected), "decimal_parse", bits_of(expected), text, length);
-        size_t count = decimal_parse_run(run, limit, &end, values, ELEMENTS);
-        must(count == ELEMENTS, "count of a run", bits_of(expected), text, length);
-        must(bits_of(values[ELEMENTS - 1]) == bits_of(expected), "decimal_parse_run", bits_of(expected), text, length);
     }
+    memcpy(run.text + run.length, padded, length + 1);
+    run.length += length + 1;
+    run.expected[run.count++] = expected;
+    if (run.count == 20) check_run();
 }
 
 static void check_print(double value)
@@ -111,6 +136,7 @@ static void *check_blocks(void *unused)
             if (i % RUN == RUN - 1) check_print_run(values);
             check_digits(&random);
         }
+        check_run();
     }
     return unused;
 }
