@@ -9,9 +9,9 @@
 
 #if defined __AVX512VBMI2__
 
+#include "decimal_lanes.h"
 #include "decimal_powers.h"
 
-#include <immintrin.h>
 #include <stdint.h>
 
 #define unusual(condition) __builtin_expect((condition) != 0, 0)
@@ -60,8 +60,6 @@ static size_t find_places(const char *text, const char *limit, size_t wanted, st
 
 /* ---- bytes -> digits. From here on each of eight numbers has a lane of 64 bits, and lengths are in bits. */
 
-#define all(n) _mm512_set1_epi64(n)
-
 /* _mm512_ternarylogic's a ? b : c, a | (b & c), and (a ^ b) & ~c */
 enum { CHOOSE = 0xca, OR_AND = 0xf8, XOR_WITHOUT = 0x14 };
 
@@ -106,14 +104,14 @@ static inline struct texts load_texts(const char *text, const uint16_t *places, 
 /* All ones, but in the last so many bits of a lane, which may be more than it has. */
 static inline __m512i ones_before(__m512i bits)
 {
-    return _mm512_srlv_epi64(all(-1), bits);
+    return _mm512_srlv_epi64(lanes_all(-1), bits);
 }
 
 /* The same for 24 bytes. The subtractions end at 0. */
 static inline struct texts before_last(__m512i bits)
 {
-    return (struct texts){ones_before(_mm512_subs_epu16(bits, all(128))), ones_before(_mm512_subs_epu16(bits, all(64))),
-                          ones_before(bits)};
+    return (struct texts){ones_before(_mm512_subs_epu16(bits, lanes_all(128))),
+                          ones_before(_mm512_subs_epu16(bits, lanes_all(64))), ones_before(bits)};
 }
 
 /* a without the bits of b. */
@@ -138,12 +136,12 @@ static inline __m512i digits_of(__m512i bytes, __m512i outside)
 
 static inline __mmask8 lanes_with_other_than_digits(__m512i digits)
 {
-    return _mm512_test_epi64_mask(_mm512_subs_epu8(digits, _mm512_set1_epi8(9)), all(-1));
+    return _mm512_test_epi64_mask(_mm512_subs_epu8(digits, _mm512_set1_epi8(9)), lanes_all(-1));
 }
 
 static inline __mmask8 lanes_of(__mmask64 bytes)
 {
-    return _mm512_test_epi64_mask(_mm512_movm_epi8(bytes), all(-1));
+    return _mm512_test_epi64_mask(_mm512_movm_epi8(bytes), lanes_all(-1));
 }
 
 static inline __mmask8 lanes_with(struct texts t, __m512i byte)
@@ -162,8 +160,8 @@ static inline __m512i bits_behind(__m512i bytes, __m512i byte)
 static inline __m512i bits_behind_last(struct texts t, __m512i byte)
 {
     __m512i first = bits_behind(t.first, byte), middle = bits_behind(t.middle, byte), last = bits_behind(t.last, byte);
-    middle = _mm512_mask_add_epi64(middle, _mm512_cmpeq_epi64_mask(middle, all(64)), middle, first);
-    return _mm512_mask_add_epi64(last, _mm512_cmpeq_epi64_mask(last, all(64)), last, middle);
+    middle = _mm512_mask_add_epi64(middle, _mm512_cmpeq_epi64_mask(middle, lanes_all(64)), middle, first);
+    return _mm512_mask_add_epi64(last, _mm512_cmpeq_epi64_mask(last, lanes_all(64)), last, middle);
 }
 
 /* Takes the byte out that so many bits follow: those before it move up. 192 bits follow none. */
@@ -181,7 +179,7 @@ static inline __m512i number_of(__m512i digits)
 {
     __m512i twos = _mm512_maddubs_epi16(digits, _mm512_set1_epi16(1 << 8 | 10));
     __m512i fours = _mm512_madd_epi16(twos, _mm512_set1_epi32(1 << 16 | 100));
-    return _mm512_add_epi64(_mm512_mul_epu32(fours, all(10000)), _mm512_srli_epi64(fours, 32));
+    return _mm512_add_epi64(_mm512_mul_epu32(fours, lanes_all(10000)), _mm512_srli_epi64(fours, 32));
 }
 
 /* Eight numbers, negative ? - : + n * 10^q, where they are good. */
@@ -196,20 +194,20 @@ struct eight {
 static struct texts cut_exponents(struct texts t, __m512i before, __m512i *length, struct eight *eight)
 {
     __m512i bits = bits_behind(_mm512_or_si512(t.last, _mm512_set1_epi8(0x20)), digit_of('E'));
-    __mmask8 some = _mm512_cmplt_epu64_mask(bits, all(64));
+    __mmask8 some = _mm512_cmplt_epu64_mask(bits, lanes_all(64));
     __m512i exponent = without(t.last, ones_before(bits));
     __mmask8 minus = lanes_of(_mm512_cmpeq_epi8_mask(exponent, digit_of('-')));
     __mmask8 plus = lanes_of(_mm512_cmpeq_epi8_mask(exponent, digit_of('+')));
-    __m512i count = _mm512_mask_sub_epi64(bits, minus | plus, bits, all(8));
+    __m512i count = _mm512_mask_sub_epi64(bits, minus | plus, bits, lanes_all(8));
     exponent = without(exponent, ones_before(count));
     __m512i q = number_of(exponent);
-    eight->q = _mm512_maskz_mov_epi64(some, _mm512_mask_sub_epi64(q, minus, all(0), q));
+    eight->q = _mm512_maskz_mov_epi64(some, _mm512_mask_sub_epi64(q, minus, lanes_all(0), q));
     __mmask8 wrong = lanes_with_other_than_digits(exponent);
-    wrong |= _mm512_cmpgt_epu64_mask(_mm512_sub_epi64(count, all(8)), all(16));
+    wrong |= _mm512_cmpgt_epu64_mask(_mm512_sub_epi64(count, lanes_all(8)), lanes_all(16));
     eight->good &= (__mmask8) ~(wrong & some);
 
-    __m512i cut = _mm512_maskz_add_epi64(some, bits, all(8));
-    before = digits_of(before, ones_before(_mm512_subs_epu16(*length, all(192))));
+    __m512i cut = _mm512_maskz_add_epi64(some, bits, lanes_all(8));
+    before = digits_of(before, ones_before(_mm512_subs_epu16(*length, lanes_all(192))));
     *length = _mm512_sub_epi64(*length, cut);
     return (struct texts){_mm512_shldv_epi64(t.first, before, cut), _mm512_shldv_epi64(t.middle, t.first, cut),
                           _mm512_shldv_epi64(t.last, t.middle, cut)};
@@ -218,47 +216,47 @@ static struct texts cut_exponents(struct texts t, __m512i before, __m512i *lengt
 /* The lanes in which the first of so many digits is 0, the others being outside. */
 static inline __mmask8 lanes_with_zero_first(struct texts t, __m512i count)
 {
-    struct texts first = before_last(_mm512_sub_epi64(count, all(8)));
+    struct texts first = before_last(_mm512_sub_epi64(count, lanes_all(8)));
     __m512i digit = _mm512_and_si512(t.first, first.first);
     digit = _mm512_ternarylogic_epi64(digit, t.middle, first.middle, OR_AND);
     digit = _mm512_ternarylogic_epi64(digit, t.last, first.last, OR_AND);
-    return _mm512_testn_epi64_mask(digit, all(-1));
+    return _mm512_testn_epi64_mask(digit, lanes_all(-1));
 }
 
 /* Reads eight numbers that have at most 24 bytes before their exponent. The last point is taken out, and the first byte
  * cut off if there is a minus anywhere: if only digits are left, there was one point, and the minus was first. */
 static inline struct eight read_eight(const char *text, const uint16_t *places, size_t behind)
 {
-    struct eight eight = {.q = all(0), .good = 0xff};
+    struct eight eight = {.q = lanes_all(0), .good = 0xff};
     __m512i pairs = _mm512_cvtepu32_epi64(_mm256_loadu_epi32(places)), before;
-    __m512i length = _mm512_sub_epi64(_mm512_srli_epi64(pairs, 16), _mm512_and_si512(pairs, all(0xffff)));
+    __m512i length = _mm512_sub_epi64(_mm512_srli_epi64(pairs, 16), _mm512_and_si512(pairs, lanes_all(0xffff)));
     length = _mm512_slli_epi64(length, 3);
     struct texts t = load_texts(text, places, behind, &before), outside = before_last(length);
     t = (struct texts){digits_of(t.first, outside.first), digits_of(t.middle, outside.middle),
                        digits_of(t.last, outside.last)};
     if (_mm512_cmpeq_epi8_mask(_mm512_or_si512(t.last, _mm512_set1_epi8(0x20)), digit_of('E')))
         t = cut_exponents(t, before, &length, &eight);
-    __mmask8 good = _mm512_mask_cmple_epu64_mask(eight.good, length, all(192));
+    __mmask8 good = _mm512_mask_cmple_epu64_mask(eight.good, length, lanes_all(192));
 
     __m512i fraction = bits_behind_last(t, digit_of('.'));
-    __mmask8 point = _mm512_cmplt_epu64_mask(fraction, all(192));
-    good = _mm512_mask_test_epi64_mask(good, fraction, all(-1)); /* a digit follows the point */
+    __mmask8 point = _mm512_cmplt_epu64_mask(fraction, lanes_all(192));
+    good = _mm512_mask_test_epi64_mask(good, fraction, lanes_all(-1)); /* a digit follows the point */
     eight.negative = lanes_with(t, digit_of('-'));
     t = close_gap(t, fraction);
     fraction = _mm512_maskz_mov_epi64(point, fraction);
-    __m512i count = _mm512_mask_sub_epi64(length, point, length, all(8));
-    count = _mm512_mask_sub_epi64(count, eight.negative, count, all(8));
+    __m512i count = _mm512_mask_sub_epi64(length, point, length, lanes_all(8));
+    count = _mm512_mask_sub_epi64(count, eight.negative, count, lanes_all(8));
     __m512i whole = _mm512_sub_epi64(count, fraction);
 
     t = texts_without(t, before_last(count));
     __mmask8 wrong = lanes_with_other_than_digits(_mm512_max_epu8(_mm512_max_epu8(t.first, t.middle), t.last));
-    wrong |= _mm512_mask_cmpneq_epi64_mask(lanes_with_zero_first(t, count), whole, all(8));
-    wrong |= _mm512_cmplt_epi64_mask(whole, all(8));
+    wrong |= _mm512_mask_cmpneq_epi64_mask(lanes_with_zero_first(t, count), whole, lanes_all(8));
+    wrong |= _mm512_cmplt_epi64_mask(whole, lanes_all(8));
     __m512i above = number_of(t.first);
-    wrong |= _mm512_cmpgt_epu64_mask(above, all(999)); /* n is less than 10^19 */
+    wrong |= _mm512_cmpgt_epu64_mask(above, lanes_all(999)); /* n is less than 10^19 */
     eight.good = good & (__mmask8)~wrong;
-    __m512i low = _mm512_add_epi64(_mm512_mul_epu32(number_of(t.middle), all(100000000)), number_of(t.last));
-    eight.n = _mm512_add_epi64(_mm512_mullo_epi64(above, all(10000000000000000)), low);
+    __m512i low = _mm512_add_epi64(_mm512_mul_epu32(number_of(t.middle), lanes_all(100000000)), number_of(t.last));
+    eight.n = _mm512_add_epi64(_mm512_mullo_epi64(above, lanes_all(10000000000000000)), low);
     eight.q = _mm512_sub_epi64(eight.q, _mm512_srli_epi64(fraction, 3));
     return eight;
 }
@@ -281,46 +279,36 @@ struct powers {
 /* The high word of 10^q for the good lanes, which become those for which the result is surely normal, n < 10^19. */
 static inline __m512i power_of(__m512i q, const struct powers *powers, __mmask8 *good)
 {
-    __m512i below = _mm512_sub_epi64(all(0), q);
-    if (unusual(_mm512_mask_cmpgt_epu64_mask(*good, below, all(23)))) {
-        *good = _mm512_mask_cmple_epu64_mask(*good, _mm512_add_epi64(q, all(307)), all(307 + 288));
-        __m512i index = _mm512_sub_epi64(q, all(DECIMAL_POWER_FIRST));
-        return _mm512_mask_i64gather_epi64(all(0), *good, _mm512_add_epi64(index, index), decimal_powers, 8);
+    __m512i below = _mm512_sub_epi64(lanes_all(0), q);
+    if (unusual(_mm512_mask_cmpgt_epu64_mask(*good, below, lanes_all(23)))) {
+        *good = _mm512_mask_cmple_epu64_mask(*good, _mm512_add_epi64(q, lanes_all(307)), lanes_all(307 + 288));
+        __m512i index = _mm512_sub_epi64(q, lanes_all(DECIMAL_POWER_FIRST));
+        return _mm512_mask_i64gather_epi64(lanes_all(0), *good, _mm512_add_epi64(index, index), decimal_powers, 8);
     }
     __m512i power = _mm512_permutex2var_epi64(powers->first, below, powers->second);
-    __mmask8 beyond = _mm512_cmpgt_epu64_mask(below, all(15));
+    __mmask8 beyond = _mm512_cmpgt_epu64_mask(below, lanes_all(15));
     return _mm512_mask_permutexvar_epi64(power, beyond, below, powers->third);
-}
-
-/* The upper 64 bits of each product. No sum overflows: (2^32 - 1)^2 + 2 (2^32 - 1) < 2^64. */
-static inline __m512i multiply_high(__m512i a, __m512i b)
-{
-    __m512i a_high = _mm512_srli_epi64(a, 32), b_high = _mm512_srli_epi64(b, 32);
-    __m512i low = _mm512_srli_epi64(_mm512_mul_epu32(a, b), 32);
-    __m512i cross = _mm512_add_epi64(_mm512_mul_epu32(a_high, b), low);
-    __m512i other = _mm512_add_epi64(_mm512_mul_epu32(a, b_high), _mm512_and_si512(cross, all(0xffffffff)));
-    __m512i carried = _mm512_add_epi64(_mm512_srli_epi64(cross, 32), _mm512_srli_epi64(other, 32));
-    return _mm512_add_epi64(_mm512_mul_epu32(a_high, b_high), carried);
 }
 
 /* Stores the nearest doubles of the lanes that it returns. This is nearest_usual() of decimal_parse.c, name by name and
  * with its proof, but for n = 0, and that it declines what is near the middle of two doubles. */
 static inline __mmask8 round_eight(const struct eight *eight, const struct powers *powers, double *values)
 {
-    __mmask8 good = eight->good, some = _mm512_test_epi64_mask(eight->n, all(-1));
+    __mmask8 good = eight->good, some = _mm512_test_epi64_mask(eight->n, lanes_all(-1));
     __m512i shift = _mm512_lzcnt_epi64(eight->n);
-    __m512i high = multiply_high(_mm512_sllv_epi64(eight->n, shift), power_of(eight->q, powers, &good));
+    __m512i power = power_of(eight->q, powers, &good);
+    __m512i high = lanes_multiply(_mm512_sllv_epi64(eight->n, shift), power).high;
     __mmask8 no_lead = _mm512_movepi64_mask(high); /* the top bit is set */
     __m512i leading = _mm512_mask_mov_epi64(_mm512_add_epi64(high, high), no_lead, high);
-    __m512i near_middle = _mm512_and_si512(_mm512_add_epi64(leading, all(3)), all(0x7ff & ~3));
-    good = _mm512_mask_cmpneq_epi64_mask(good, near_middle, all(0x400));
+    __m512i near_middle = _mm512_and_si512(_mm512_add_epi64(leading, lanes_all(3)), lanes_all(0x7ff & ~3));
+    good = _mm512_mask_cmpneq_epi64_mask(good, near_middle, lanes_all(0x400));
 
-    __m512i log2 = _mm512_srai_epi64(_mm512_mul_epi32(eight->q, all(217706)), 16); /* decimal_log2() */
-    __m512i exponent = _mm512_sub_epi64(_mm512_add_epi64(log2, all(64 - 1 + 1023 - 1)), shift);
-    exponent = _mm512_mask_add_epi64(exponent, no_lead, exponent, all(1));
-    __m512i mantissa = _mm512_srli_epi64(_mm512_add_epi64(_mm512_srli_epi64(leading, 10), all(1)), 1);
+    __m512i log2 = _mm512_srai_epi64(_mm512_mul_epi32(eight->q, lanes_all(217706)), 16); /* decimal_log2() */
+    __m512i exponent = _mm512_sub_epi64(_mm512_add_epi64(log2, lanes_all(64 - 1 + 1023 - 1)), shift);
+    exponent = _mm512_mask_add_epi64(exponent, no_lead, exponent, lanes_all(1));
+    __m512i mantissa = _mm512_srli_epi64(_mm512_add_epi64(_mm512_srli_epi64(leading, 10), lanes_all(1)), 1);
     __m512i bits = _mm512_maskz_add_epi64(some, _mm512_slli_epi64(exponent, 52), mantissa);
-    bits = _mm512_mask_or_epi64(bits, eight->negative, bits, all(INT64_MIN));
+    bits = _mm512_mask_or_epi64(bits, eight->negative, bits, lanes_all(INT64_MIN));
     _mm512_mask_storeu_epi64(values, good, bits);
     return good;
 }
