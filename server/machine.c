@@ -69,7 +69,9 @@ uint64_t machine_nanoseconds(void)
 
 int64_t machine_milliseconds(void)
 {
-    return (int64_t)(machine_nanoseconds() / 1000000);
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 static double seconds(struct timespec time)
