@@ -14,10 +14,10 @@ static bool is_equal(const char *text, const char *other)
 }
 
 /* Whether a name begins with another and goes on. */
-static bool goes_on_after(const char *name, const char *beginning)
+static bool goes_on_after(const char *name, size_t length, const char *beginning)
 {
-    size_t length = strlen(beginning);
-    return strncasecmp(name, beginning, length) == 0 && name[length] != '\0';
+    size_t least = strlen(beginning);
+    return length > least && strncasecmp(name, beginning, least) == 0;
 }
 
 /* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends the text of a folded
@@ -30,7 +30,8 @@ static bool is_bad_name(const char *name, size_t length)
         bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL) return true;
     }
-    return length == 0 || goes_on_after(name, "Content-Length") || goes_on_after(name, "Transfer-Encoding");
+    return length == 0 || goes_on_after(name, length, "Content-Length") ||
+           goes_on_after(name, length, "Transfer-Encoding");
 }
 
 /* Most headers matter to nobody, and most names differ in length. */
@@ -69,8 +70,8 @@ void head_add(struct head *head, const char *name, const char *value)
 
 const char *head_path(const struct head *head)
 {
-    const char *authority = strstr(head->target, "://");
-    if (head->target[0] == '/' || authority == NULL) return head->target;
+    const char *authority = head->target[0] == '/' ? NULL : strstr(head->target, "://");
+    if (authority == NULL) return head->target;
     const char *path = strchr(authority + 3, '/');
     return path != NULL ? path : "/";
 }
