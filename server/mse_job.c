@@ -234,7 +234,7 @@ static enum mse_job_status do_slice(struct mse_job *job, struct problem *problem
 
 enum mse_job_status mse_job_step(struct mse_job *job, struct problem *problem)
 {
-    uint64_t end = machine_nanoseconds() + MSE_JOB_STRETCH;
+    uint64_t end = is_whole(job) ? 0 : machine_nanoseconds() + MSE_JOB_STRETCH;
     enum mse_job_status status;
     do {
         status = do_slice(job, problem);
