@@ -33,8 +33,9 @@ typedef long long mask __attribute__((vector_size(8 * LANES))); /* -1 in a lane:
 /* ---- what instruction sets differ in */
 
 #if defined __AVX512F__ && defined __AVX512DQ__
-#define FUSED(a, b, c) _mm512_fmadd_pd(a, b, c)
-#define ALL(m)         (_mm512_movepi64_mask((__m512i)(m)) == 0xff)
+#define FUSED(a, b, c)               _mm512_fmadd_pd(a, b, c)
+#define ALL(m)                       (_mm512_movepi64_mask((__m512i)(m)) == 0xff)
+#define LOAD_SOME(rest, count, from) _mm512_mask_loadu_pd(rest, (__mmask8)((1U << (count)) - 1), from)
 #elif defined __AVX2__ && defined __FMA__
 #define FUSED(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define ALL(m)         (_mm256_movemask_pd((__m256d)(m)) == 0xf)
@@ -111,12 +112,16 @@ static inline vector load(const double *from)
     return v;
 }
 
-/* The lanes from count on are 0. */
-static inline vector load_part(const double *from, size_t count)
+/* The lanes from count on are rest. */
+static inline vector load_part(const double *from, size_t count, double rest)
 {
-    vector v = {0};
+    vector v = all_lanes(rest);
+#if defined LOAD_SOME
+    return LOAD_SOME(v, count, from);
+#else
     memcpy(&v, from, count * sizeof *from);
     return v;
+#endif
 }
 
 static inline vector where(mask condition, vector v)
@@ -226,8 +231,8 @@ static inline __attribute__((always_inline)) struct kernel_sum sum_up(enum kind 
     }
     for (; i < n; i += LANES) {
         size_t count = n - i < LANES ? n - i : LANES;
-        add(&odd, term(kind, s ? load_part(s + i, count) : none, y ? load_part(y + i, count) : none,
-                       w ? load_part(w + i, count) : none));
+        add(&odd, term(kind, s ? load_part(s + i, count, 0) : none, y ? load_part(y + i, count, 0) : none,
+                       w ? load_part(w + i, count, 0) : none));
     }
     add(&even, odd);
     return add_lanes(even, n);
@@ -406,8 +411,9 @@ static inline __attribute__((always_inline)) void elements(enum task task, const
         memcpy(out + i, &value, sizeof value);
     }
     if (i == n) return;
-    vector value =
-        element(task, load_part(s + i, n - i), load_part(y + i, n - i), w ? load_part(w + i, n - i) : one, by, judge);
+    /* The lanes left over repeat the last element: they need no more deciding than it does. */
+    vector value = element(task, load_part(s + i, n - i, s[n - 1]), load_part(y + i, n - i, y[n - 1]),
+                           w ? load_part(w + i, n - i, w[n - 1]) : one, by, judge);
     memcpy(out + i, &value, (n - i) * sizeof *out);
 }
 

@@ -212,6 +212,9 @@ static void sums_keep_to_their_bound(void **state)
 
 /* ---- how often a kernel is uncertain */
 
+/* The last vector's spare lanes repeat the last element, and may ask of it again. */
+#define SPARE_MAX 7
+
 static void check_ordinary(const struct kernel *kernel)
 {
     struct families_random random = {3};
@@ -253,7 +256,7 @@ static void check_ties(const struct kernel *kernel)
         assert_int_equal(bits_of(actual[i]), bits_of(exact_gradient(predictions[i], targets[i], 1, &divisor)));
     for (size_t i = 0; i < N; i++) weight_values[i] = 1;
     kernel->gradient(predictions, targets, weight_values, N, (struct kernel_sum){N, 0, 0}, &judge.kernel, actual);
-    assert_int_equal(judge.asked, N);
+    assert_in_range(judge.asked, N, N + SPARE_MAX);
 
     judge = (struct counting_judge){{decide_loss}, NULL, 0};
     for (size_t i = 0; i < N; i++) { /* squares of 54 bits */
@@ -262,7 +265,7 @@ static void check_ties(const struct kernel *kernel)
         assert_true(predictions[i] * predictions[i] >= 0x1p53);
     }
     kernel->losses(predictions, targets, NULL, N, &judge.kernel, actual);
-    assert_int_equal(judge.asked, N);
+    assert_in_range(judge.asked, N, N + SPARE_MAX);
 }
 
 static void a_tie_is_decided_or_left_to_the_judge(void **state)
