@@ -88,7 +88,7 @@ static inline uint64_t nearest_usual(uint64_t n, int q)
 /* Divided by one of these, an integer of less than 2^53 is rounded once. */
 static const double exact_tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9, 1e10,
                                     1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20};
-_Static_assert(FLT_EVAL_METHOD == 0, "double arithmetic rounds to double");
+_Static_assert(FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1, "double arithmetic rounds to double");
 
 static double with_sign(uint64_t bits, int negative)
 {
