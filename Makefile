@@ -122,6 +122,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
     soak test-capacity test-rolling test-metrics test-deploy test-systemd \
+    test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
 all: build/mse-server build/libmse.a build/libmse.so ## build the server and the library (the default)
@@ -205,6 +206,14 @@ build/tests/exhaustive/%: build/obj/release/tests/exhaustive/%.o $(UNIT_SUPPORT:
     $(release.server) build/libmse.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
+
+# Numbers in and out, and bodies in pieces.
+cross_tests := $(addprefix build/tests/http/test_,exact invalid malformed mse stream)
+
+test-cross: test-cross-arm64 test-cross-s390x ## build for ARM and for s390x, and test under QEMU (needs tools/deps cross)
+
+test-cross-arm64 test-cross-s390x: test-cross-%: $(cross_tests)
+	+tests/cross/run $* $(cross_tests)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
