@@ -3,6 +3,7 @@
 
 #include "cmocka_all.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,19 @@ struct reply client_send(struct client *client, struct request request)
 struct reply client_post(struct client *client, const char *body)
 {
     return client_send(client, (struct request){.body = body, .content_type = "application/json"});
+}
+
+uint64_t client_metric(struct client *client, const char *name)
+{
+    char line[128];
+    uint64_t value = 0;
+    struct reply reply = client_send(client, (struct request){.path = "/metrics"});
+    int length = snprintf(line, sizeof line, "\n%s ", name);
+    const char *found = strstr(reply.body.bytes, line);
+    assert_non_null(found);
+    assert_int_equal(sscanf(found + length, "%" SCNu64, &value), 1);
+    reply_free(&reply);
+    return value;
 }
 
 void client_expect(struct client *client, const char *body, const char *answer)

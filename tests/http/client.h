@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
+#include <stdint.h>
 
 struct client {
     CURL *curl;
@@ -42,6 +43,9 @@ struct reply client_send(struct client *client, struct request request);
 
 /* Posts a text to /mse as application/json. */
 struct reply client_post(struct client *client, const char *body);
+
+/* A sample without labels of /metrics. */
+uint64_t client_metric(struct client *client, const char *name);
 
 /* Posts a text and fails the test unless the answer is 200 and exactly this text. */
 void client_expect(struct client *client, const char *body, const char *answer);

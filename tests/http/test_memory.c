@@ -133,20 +133,6 @@ static void memory_goes_back_to_the_system(void **state)
     service_close(&service);
 }
 
-/* A sample without labels of /metrics. */
-static uint64_t metric(struct client *client, const char *name)
-{
-    char line[128];
-    uint64_t value = 0;
-    struct reply reply = client_send(client, (struct request){.path = "/metrics"});
-    int length = snprintf(line, sizeof line, "\n%s ", name);
-    const char *found = strstr(reply.body.bytes, line);
-    assert_non_null(found);
-    assert_int_equal(sscanf(found + length, "%" SCNu64, &value), 1);
-    reply_free(&reply);
-    return value;
-}
-
 /* Posts a request and reads the beginning of its answer only. */
 static void read_nothing_of(struct wire *wire, const struct service *service, const struct text *body)
 {
@@ -179,7 +165,7 @@ static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
     text_printf(&body, "}");
     for (int i = 0; i < READERS; i++) read_nothing_of(&wires[i], &service, &body);
 
-    uint64_t numbers = metric(&client, "mse_tensor_memory_bytes");
+    uint64_t numbers = client_metric(&client, "mse_tensor_memory_bytes");
     size_t held = memory_of(&service, "VmRSS") - idle;
     print_message("%d slow readers: %zu KB, %" PRIu64 " KB of them numbers\n", READERS, held / 1024, numbers / 1024);
     assert_in_range(numbers, READERS * ELEMENTS_EACH * 16, READERS * ELEMENTS_EACH * 20);
@@ -187,7 +173,7 @@ static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
     client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
 
     for (int i = 0; i < READERS; i++) wire_abort(&wires[i]);
-    while (metric(&client, "mse_tensor_memory_bytes") > 0) continue; /* until the server has seen them go */
+    while (client_metric(&client, "mse_tensor_memory_bytes") > 0) continue; /* until the server has seen them go */
     text_free(&body);
     client_free(&client);
     service_close(&service);
