@@ -150,6 +150,43 @@ static void a_content_length_that_is_no_number_is_refused_in_one_voice(void **st
     }
 }
 
+/* libmicrohttpd says so itself, in HTML. */
+static void what_is_no_http_is_refused_with_its_status_and_closed(void **state)
+{
+    enum { LONG = 70000 }; /* more than a connection's pool */
+    static const struct {
+        const char *begin;
+        size_t filled; /* bytes of 'a' between begin and end */
+        const char *end;
+        const char *answer;
+    } rows[] = {
+        {"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", 0, "", "HTTP/1.1 505 "},
+        {"GET /healthz HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 0, "", "HTTP/1.1 400 "},
+        {"GET /", LONG, " HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 414 "},
+        {"GET /healthz HTTP/1.1\r\nHost: a\r\nX: ", LONG, "\r\n\r\n", "HTTP/1.1 431 "},
+        {"NONSENSE\r\n\r\n", 0, "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct wire wire;
+        struct text request = {0};
+        text_printf(&request, "%s", rows[i].begin);
+        text_repeat(&request, "a", rows[i].filled);
+        text_printf(&request, "%s", rows[i].end);
+        wire_connect(&wire, &suite_service);
+        wire_try_send(&wire, request.bytes, request.length);
+        wire_finish(&wire);
+        const char *heard = wire.received.length > 0 ? wire.received.bytes : "";
+        bool is_as_promised = rows[i].answer[0] == '\0'
+                                  ? heard[0] == '\0'
+                                  : strncmp(heard, rows[i].answer, strlen(rows[i].answer)) == 0 &&
+                                        strstr(heard, "<html>") != NULL && strstr(heard, "Connection: close") != NULL;
+        if (!is_as_promised) fail_msg("%.40s: %s", request.bytes, heard);
+        wire_close(&wire);
+        text_free(&request);
+    }
+}
+
 /* However long an extension or a trailer is, what it costs is bounded by the connection's pool. */
 static void huge_chunk_extensions_and_trailers_are_refused(void **state)
 {
@@ -195,6 +232,7 @@ int main(void)
         cmocka_unit_test(what_the_book_allows_is_served),
         cmocka_unit_test(what_could_be_read_in_two_ways_is_refused_and_closed),
         cmocka_unit_test(a_content_length_that_is_no_number_is_refused_in_one_voice),
+        cmocka_unit_test(what_is_no_http_is_refused_with_its_status_and_closed),
         cmocka_unit_test(huge_chunk_extensions_and_trailers_are_refused),
         cmocka_unit_test(every_answer_forbids_sniffing_and_storing),
     };
