@@ -35,6 +35,19 @@ static void print_member(struct text *body, const char *name, const char *first,
     text_printf(body, "]");
 }
 
+static void print_request(struct text *body, size_t count, bool weighted)
+{
+    text_printf(body, "{");
+    print_member(body, "predictions", "0.12345678901234567", ",1.2345678901234567", count);
+    text_printf(body, ",");
+    print_member(body, "targets", "0.98765432109876543", ",9.8765432109876543", count);
+    if (weighted) {
+        text_printf(body, ",");
+        print_member(body, "weights", "1.5", ",2.5", count);
+    }
+    text_printf(body, "}");
+}
+
 /* The bytes an element by which a request of a million of them raises the peak over the idle server. */
 static size_t bytes_per_element(bool weighted, bool chunked)
 {
@@ -46,15 +59,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
 
-    text_printf(&body, "{");
-    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567", ELEMENTS);
-    text_printf(&body, ",");
-    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543", ELEMENTS);
-    if (weighted) {
-        text_printf(&body, ",");
-        print_member(&body, "weights", "1.5", ",2.5", ELEMENTS);
-    }
-    text_printf(&body, "}");
+    print_request(&body, ELEMENTS, weighted);
     struct reply reply =
         client_send(&client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
     assert_int_equal(reply.status, 200);
@@ -158,11 +163,7 @@ static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
     client_init(&client, &service);
     client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
-    text_printf(&body, "{");
-    print_member(&body, "predictions", "0.12345678901234567", ",1.2345678901234567", ELEMENTS_EACH);
-    text_printf(&body, ",");
-    print_member(&body, "targets", "0.98765432109876543", ",9.8765432109876543", ELEMENTS_EACH);
-    text_printf(&body, "}");
+    print_request(&body, ELEMENTS_EACH, false);
     for (int i = 0; i < READERS; i++) read_nothing_of(&wires[i], &service, &body);
 
     uint64_t numbers = client_metric(&client, "mse_tensor_memory_bytes");
