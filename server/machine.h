@@ -25,7 +25,7 @@ void machine_process(struct machine_process *process);
 uint64_t machine_nanoseconds(void);
 
 /* Milliseconds on a clock that only ever goes forward, and by several at a time: for deadlines, of which each request
- * sets two. A fifth of the price of nanoseconds. */
+ * sets two. It is read faster than nanoseconds are. */
 int64_t machine_milliseconds(void);
 
 /* Bytes of physical memory, or the control group's limit where that is lower. */

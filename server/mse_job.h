@@ -10,11 +10,11 @@
 /* The fuzz targets are built with smaller sizes, so that their short inputs are cut, too. */
 #ifndef MSE_JOB_SLICE
 
-/* Elements of a slice, which is computed whatever time it takes: a nanosecond an element or, where numbers are as far
- * apart as can be, a thousand. A job of one slice is done in one step. */
+/* Elements of a slice, which is computed whatever time it takes: far longer where numbers are as far apart as can be. A
+ * job of one slice is done in one step. */
 #define MSE_JOB_SLICE (1 << 11)
 
-/* Elements of which the loss is tried the quick way, at one stretch: a nanosecond each, whatever they are. */
+/* Elements of which the loss is tried the quick way, at one stretch: it takes as long whatever they are. */
 #define MSE_JOB_TRIED_MAX (1 << 20)
 
 /* Nanoseconds after which others have their turn, when the slice at hand is done. */
