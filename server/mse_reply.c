@@ -3,6 +3,7 @@
 #include "mse_reply.h"
 
 #include <decimal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

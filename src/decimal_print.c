@@ -12,6 +12,7 @@
 #include "decimal_wide.h"
 #include "dispatch.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* ---- double -> digits */
@@ -106,11 +107,11 @@ void decimal_shortest_run(const double *values, size_t count, void *digits, stru
 
 /* ---- digits -> text */
 
-/* Seventeen digits, the first of which is 1 to 9, and where the point stands: after so many of them. */
+/* A number of seventeen digits: a first one, and sixteen more, which are handed along as text. */
 struct layout {
-    unsigned first; /* a digit */
-    unsigned more;  /* how many of the sixteen after it there are up to the last that is not 0 */
-    int point;
+    unsigned first; /* 1 to 9 */
+    unsigned more;  /* how many of the sixteen there are up to the last that is not 0 */
+    int point;      /* stands after so many of the seventeen */
     int negative;
 };
 
