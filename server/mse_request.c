@@ -52,6 +52,13 @@ static void refuse_array(struct problem *problem, const cJSON *member)
     }
 }
 
+static void take_tensor(struct tensor *tensor, struct json_reader *document, int index)
+{
+    struct tensor *lifted = &document->tensors[index];
+    *tensor = *lifted;
+    tensor_init(lifted, lifted->budget);
+}
+
 /* A lifted array stands in the outline as [k]. */
 static bool read_tensor(struct tensor *tensor, struct json_reader *document, const cJSON *member,
                         struct problem *problem)
@@ -60,9 +67,7 @@ static bool read_tensor(struct tensor *tensor, struct json_reader *document, con
         refuse_array(problem, member);
         return false;
     }
-    struct tensor *lifted = &document->tensors[member->child->valueint];
-    *tensor = *lifted;
-    tensor_init(lifted, lifted->budget);
+    take_tensor(tensor, document, member->child->valueint);
     return true;
 }
 
@@ -178,6 +183,24 @@ static bool read_members(struct mse_request *request, struct json_reader *docume
     return true;
 }
 
+static bool read_outline(struct mse_request *request, struct json_reader *document, struct problem *problem)
+{
+    /* What nearly all requests are is read without cJSON: a small one is answered sooner. */
+    if (strcmp(document->outline, "{\"predictions\":[0],\"targets\":[1]}") == 0) {
+        take_tensor(&request->predictions, document, 0);
+        take_tensor(&request->targets, document, 1);
+        return true;
+    }
+    cJSON *root = cJSON_Parse(document->outline);
+    if (root == NULL) {
+        problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+        return false;
+    }
+    bool ok = read_members(request, document, root, problem);
+    cJSON_Delete(root);
+    return ok;
+}
+
 /* Nothing is ever broadcast. */
 static bool check_shape(const struct mse_request *request, const char *name, const struct tensor *tensor,
                         struct problem *problem)
@@ -202,16 +225,8 @@ bool mse_request_read(struct mse_request *request, struct json_reader *document,
     request->wants_predictions = true;
     request->wants_targets = true;
 
-    cJSON *root = cJSON_Parse(document->outline);
-    if (root == NULL) {
-        problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
-        return false;
-    }
-    bool ok = read_members(request, document, root, problem) &&
-              check_shape(request, "targets", &request->targets, problem) &&
-              (request->weights.length == 0 || check_shape(request, "weights", &request->weights, problem));
-    cJSON_Delete(root);
-    return ok;
+    return read_outline(request, document, problem) && check_shape(request, "targets", &request->targets, problem) &&
+           (request->weights.length == 0 || check_shape(request, "weights", &request->weights, problem));
 }
 
 void mse_request_free(struct mse_request *request)
