@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,51 +14,101 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A container sees its own control group at the root of the mount. */
-#define CGROUP "/sys/fs/cgroup/"
-
-/* Reads up to two numbers from the first line of a file; 0 where the file is missing or says "max" or "-1". */
-static int read_numbers(const char *path, uint64_t *first, uint64_t *second)
+/* Reads up to two numbers from the first line of a folder's file; 0 where the file is missing or says "max". */
+static int read_numbers(const char *folder, const char *name, uint64_t *first, uint64_t *second)
 {
-    FILE *file = fopen(path, "re");
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = length < (int)sizeof path ? fopen(path, "re") : NULL;
     if (file == NULL) return 0;
     int count = fscanf(file, "%" SCNu64 " %" SCNu64, first, second);
     fclose(file);
     return count > 0 ? count : 0;
 }
 
-/* Cores' worth of time that the control group pays for, rounded up; UINT64_MAX where it sets no quota. */
-static uint64_t quota_cores(void)
+static uint64_t group_memory(const char *folder)
 {
-    uint64_t quota = 0;
-    uint64_t period = 0;
+    uint64_t limit;
     uint64_t unused;
-    bool limited = read_numbers(CGROUP "cpu.max", &quota, &period) == 2;
-    if (!limited) {
-        limited = read_numbers(CGROUP "cpu/cpu.cfs_quota_us", &quota, &unused) >= 1 &&
-                  read_numbers(CGROUP "cpu/cpu.cfs_period_us", &period, &unused) >= 1;
-    }
+    bool limited = read_numbers(folder, "memory.max", &limit, &unused) >= 1 ||
+                   read_numbers(folder, "memory.limit_in_bytes", &limit, &unused) >= 1;
+    return limited ? limit : UINT64_MAX;
+}
+
+/* A quota of -1, which is read as the largest number, is none. */
+static uint64_t group_cores(const char *folder)
+{
+    uint64_t quota;
+    uint64_t period;
+    uint64_t unused;
+    bool limited = read_numbers(folder, "cpu.max", &quota, &period) == 2 ||
+                   (read_numbers(folder, "cpu.cfs_quota_us", &quota, &unused) >= 1 &&
+                    read_numbers(folder, "cpu.cfs_period_us", &period, &unused) >= 1);
     if (!limited || period == 0 || quota > INT64_MAX) return UINT64_MAX;
-    return (quota + period - 1) / period;
+    return quota / period + (quota % period != 0);
+}
+
+/* Lowers the limits to those of a group and of all above it, which hold for it, too. The mount's root is always one of
+ * them: a container's group is there, whatever its path outside. Names that do not fit are the first to be left out. */
+static void lower_to_group(struct machine_limits *limits, const char *mount, const char *controller, const char *group)
+{
+    char path[PATH_MAX];
+    int root = snprintf(path, sizeof path, "%s/%s", mount, controller);
+    if (root >= (int)sizeof path) return;
+    snprintf(path + root, sizeof path - (size_t)root, "/%s/", group);
+    /* "/../other" is outside of the control group namespace, and so of the mount. */
+    if (strstr(path + root, "/../") != NULL) path[root + 1] = '\0';
+    for (char *end; (end = strrchr(path + root, '/')) != NULL;) {
+        *end = '\0';
+        uint64_t memory = group_memory(path);
+        uint64_t cores = group_cores(path);
+        if (memory < limits->memory) limits->memory = memory;
+        if (cores < limits->cores) limits->cores = cores;
+    }
+}
+
+/* A line is "5:cpu,cpuacct:/group", where the mount has a folder for each of these controllers, or, of version 2,
+ * "0::/group": without a controller, and in the mount itself. */
+struct machine_limits machine_limits(const char *mount, char *groups)
+{
+    struct machine_limits limits = {UINT64_MAX, UINT64_MAX};
+    for (char *line; (line = strsep(&groups, "\n")) != NULL;) {
+        strsep(&line, ":");
+        char *controllers = strsep(&line, ":");
+        const char *group = line;
+        if (group == NULL) continue;
+        for (const char *controller; (controller = strsep(&controllers, ",")) != NULL;) {
+            lower_to_group(&limits, mount, controller, group);
+        }
+    }
+    return limits;
+}
+
+static struct machine_limits own_limits(void)
+{
+    char groups[16384] = ""; /* a dozen lines, of some hundred bytes at most */
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file != NULL) {
+        groups[fread(groups, 1, sizeof groups - 1, file)] = '\0';
+        fclose(file);
+    }
+    return machine_limits("/sys/fs/cgroup", groups);
 }
 
 unsigned machine_cores(void)
 {
     cpu_set_t set;
     uint64_t cores = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
-    uint64_t quota = quota_cores();
+    uint64_t quota = own_limits().cores;
     if (quota < cores) cores = quota;
     return cores > 0 ? (unsigned)cores : 1;
 }
 
 uint64_t machine_memory(void)
 {
-    uint64_t limit;
-    uint64_t unused;
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    bool limited = read_numbers(CGROUP "memory.max", &limit, &unused) >= 1 ||
-                   read_numbers(CGROUP "memory/memory.limit_in_bytes", &limit, &unused) >= 1;
-    return limited && limit < memory ? limit : memory;
+    uint64_t limit = own_limits().memory;
+    return limit < memory ? limit : memory;
 }
 
 uint64_t machine_nanoseconds(void)
@@ -120,7 +171,7 @@ void machine_process(struct machine_process *process)
     uint64_t resident_pages = 0;
     struct timespec cpu = {0};
     struct rlimit limit = {0};
-    read_numbers("/proc/self/statm", &virtual_pages, &resident_pages);
+    read_numbers("/proc/self", "statm", &virtual_pages, &resident_pages);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     getrlimit(RLIMIT_NOFILE, &limit);
     *process = (struct machine_process){.cpu_seconds = seconds(cpu),

@@ -5,8 +5,18 @@
 
 #include <stdint.h>
 
-/* Cores that the affinity mask allows, at most those that the control group's quota pays for, rounded up; at least 1.
- */
+/* What control groups leave to a process; UINT64_MAX where they set no limit. */
+struct machine_limits {
+    uint64_t memory; /* bytes */
+    uint64_t cores;  /* worth of time, rounded up */
+};
+
+/* The lowest limits of the groups that a process is in and of all those above them. groups: the text of the process'
+ * /proc/self/cgroup, which is taken apart. mount: where control groups of version 1 or 2 are mounted; its root, too, is
+ * above each group, even one that lies outside. What is missing there or does not fit in PATH_MAX sets no limit. */
+struct machine_limits machine_limits(const char *mount, char *groups);
+
+/* Cores that the affinity mask allows, at most those that this process' control groups pay for; at least 1. */
 unsigned machine_cores(void);
 
 /* What the kernel knows of this process; members that cannot be read are 0. */
@@ -28,7 +38,7 @@ uint64_t machine_nanoseconds(void);
  * sets two. It is read faster than nanoseconds are. */
 int64_t machine_milliseconds(void);
 
-/* Bytes of physical memory, or the control group's limit where that is lower. */
+/* Bytes of physical memory, or the limit of this process' control groups where that is lower. */
 uint64_t machine_memory(void);
 
 /* From now on the kernel gives huge pages only where they are asked for (MADV_HUGEPAGE); before Linux 6.18, where it
