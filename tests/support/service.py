@@ -4,6 +4,7 @@ Also counts what such a test has checked. Knows nothing of what the server compu
 """
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -32,14 +33,18 @@ BOUND = ('setpriv', '--pdeathsig', 'KILL')
 
 
 class Service:
-    """A server of our own. Leaving the context kills it where the test has not stopped it."""
+    """A server of our own. Leaving the context kills it where the test has not stopped it.
 
-    def __init__(self, *options, listen='127.0.0.1:0'):
+    trust: the ssl.SSLContext for a server that has a certificate.
+    """
+
+    def __init__(self, *options, listen='127.0.0.1:0', trust=None):
         command = [*BOUND, os.environ['MSE_SERVER'], '--listen', listen, *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         first = self.process.stderr.readline()
         assert 'listening on ' in first, f'the server did not start: {first}'
         self.address = first.split('listening on ')[1].split(',')[0]
+        self._trust = trust
         self.log = []
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -58,7 +63,15 @@ class Service:
 
     def connect(self):
         """A connection for requests, kept as long as both sides wish."""
+        if self._trust is not None:
+            return http.client.HTTPSConnection(self.address, timeout=TIMEOUT, context=self._trust)
         return http.client.HTTPConnection(self.address, timeout=TIMEOUT)
+
+    def line(self):
+        """A connection for bytes, over TLS after the handshake."""
+        host, port = self.address.rsplit(':', 1)
+        line = socket.create_connection((host, int(port)), TIMEOUT)
+        return line if self._trust is None else self._trust.wrap_socket(line, server_hostname=host)
 
     def metrics_text(self):
         connection = self.connect()
