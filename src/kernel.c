@@ -134,6 +134,18 @@ static inline vector magnitude(vector v)
     return (vector)((mask)v & 0x7fffffffffffffff);
 }
 
+/* v, but NaN, of which nothing is certain, where the condition holds */
+static inline vector nan_where(mask condition, vector v)
+{
+    return (vector)(condition | (mask)v);
+}
+
+/* v, negated where of is negative */
+static inline vector with_sign_of(vector of, vector v)
+{
+    return (vector)((mask)v ^ ((mask)of & ~0x7fffffffffffffff));
+}
+
 /* a - b exactly: TwoSum of a and -b */
 static inline struct pair difference(vector a, vector b)
 {
@@ -255,15 +267,16 @@ static struct kernel_sum sum_losses(const double *predictions, const double *tar
 static const double SMALLEST = 0x1p-900, LARGEST = 0x1p1000;
 
 /* The double nearest to high + low, which is wrong by |slack| at most; *certain says in which lanes. */
-static inline vector settle(vector high, vector low, vector slack, vector smallest, mask *certain)
+static inline vector settle(vector high, vector low, vector slack, mask *certain)
 {
-    vector one = high + (low - slack), other = high + (low + slack), size = magnitude(one);
-    *certain = (mask)(one == other) & (mask)(size >= smallest) & (mask)(size <= LARGEST);
+    vector one = high + (low - slack), other = high + (low + slack);
+    *certain = (mask)(one - other == 0);
     return one;
 }
 
+/* A numerator of least or more is not below SMALLEST, nor, but for roundings, is its quotient. */
 struct divisor {
-    vector high, low, reciprocal, slack, smallest;
+    vector high, low, reciprocal, slack, least;
 };
 
 /* For a divisor out of range nothing is certain: the slack is NaN. The factor must be a power of two. */
@@ -272,7 +285,13 @@ static inline struct divisor make_divisor(struct kernel_sum sum, double factor, 
     double high = sum.high * factor, low = sum.low * factor, slack = bound + sum.bound;
     if (!(high >= SMALLEST && high <= LARGEST)) slack = NAN;
     return (struct divisor){all_lanes(high), all_lanes(low), all_lanes(1 / high), all_lanes(slack),
-                            all_lanes(fmax(SMALLEST, SMALLEST / high))};
+                            all_lanes(fmax(SMALLEST, SMALLEST * high))};
+}
+
+/* v, but NaN where it is too small for a numerator */
+static inline vector ample(vector v, const struct divisor *by)
+{
+    return nan_where((mask)(magnitude(v) < by->least), v);
 }
 
 /* What the steps of divide() are wrong by, of the quotient. With a = a.high, |a.low| <= 4u a and |b.low| <= u b:
@@ -282,50 +301,97 @@ static inline struct divisor make_divisor(struct kernel_sum sum, double factor, 
  * numerator's own error comes on top, 3u^2 for a weighted difference. */
 static const double DIVISION_BOUND = 0x1p-100;
 
-/* a / b as a quotient and its correction, wrong by |*slack| at most. */
-static inline struct pair divide(struct pair a, const struct divisor *by, vector *slack)
+/* a / b as a quotient and its correction, wrong by |*slack| at most, or NaNs if a is too small. A whole divisor has no
+ * low part. */
+static inline struct pair divide(struct pair a, const struct divisor *by, bool whole, vector *slack)
 {
-    vector quotient = a.high * by->reciprocal;
-    vector rest = residual(a.high, quotient, by->high) + multiply_add(-quotient, by->low, a.low);
+    vector quotient = ample(a.high, by) * by->reciprocal;
+    vector rest = residual(a.high, quotient, by->high) + (whole ? a.low : multiply_add(quotient, -by->low, a.low));
     *slack = quotient * by->slack;
     return (struct pair){quotient, rest * by->reciprocal};
 }
 
-static inline vector settled_quotient(struct pair a, const struct divisor *by, mask *certain)
+static inline vector settled_quotient(struct pair a, const struct divisor *by, bool whole, mask *certain)
 {
     vector slack;
-    struct pair quotient = divide(a, by, &slack);
-    return settle(quotient.high, quotient.low, slack, by->smallest, certain);
+    struct pair quotient = divide(a, by, whole, &slack);
+    return settle(quotient.high, quotient.low, slack, certain);
 }
 
-/* The gradient where it is subnormal. The inputs are scaled up, which is exact, or gives infinities. SCALED_ONE is the
- * last place of the result, 2^-1074 to scale: added to 2^52 of it, the quotient is rounded there. What that cuts off is
- * the rest, which together with the correction decides as it does in settle(). Both are below SCALED_ONE, so that the
- * two roundings on the way are wrong by 2^-53 of it each at most. */
-static vector subnormal_gradient(vector s, vector y, vector w, const struct divisor *by, mask *certain)
-{
-    static const double SCALE = 0x1p600, SCALED_ONE = 0x1p-474;
-    vector slack;
-    struct pair quotient = divide(times(difference(s * SCALE, y * SCALE), w), by, &slack);
-    vector size = magnitude(quotient.high), sign = (vector)((mask)quotient.high ^ (mask)size);
-    vector shift = all_lanes(0x1p52 * SCALED_ONE);
-    vector low = (vector)((mask)quotient.low ^ (mask)sign);
-    vector kept = size + shift, rest = size - (kept - shift);
-    slack = magnitude(slack) + 0x1p-52 * SCALED_ONE;
-    vector below = kept + (rest + (low - slack)), above = kept + (rest + (low + slack));
-    *certain = (mask)(below == above) & (mask)(size >= by->smallest) & (mask)(size < 0x1p52 * SCALED_ONE);
-    return (vector)((mask)((below - shift) * (1 / SCALE)) | (mask)sign);
-}
+/* 13u^2 for the terms and 4u^2 for settle() */
+static const double LOSS_BOUND = 0x1p-101;
 
 static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divisor, double *quotient)
 {
     struct divisor by = make_divisor(divisor, 1, DIVISION_BOUND + numerator.bound);
     mask certain;
     struct pair sum = {all_lanes(numerator.high), all_lanes(numerator.low)};
-    vector value = settled_quotient(sum, &by, &certain);
-    if (!ALL(certain)) return false;
+    vector value = settled_quotient(sum, &by, false, &certain);
+    if (!ALL(certain) || numerator.high > LARGEST) return false;
     *quotient = value[0];
     return true;
+}
+
+/* ---- results that are subnormal, or normal but small
+
+ * They are found times 2^600, from numbers times 2^300. Many CPUs take a hundred cycles more for a multiplication with
+ a
+ * subnormal factor or product, so the exponent, the bits from 52 on, is changed as an integer is. A subnormal number's
+ * bits are those that follow the exponent in its sum with 2^-1022, the least normal number. That sum is exact; this is
+ * its smaller part, and what scaling makes of it: */
+static const double NORMAL = 0x1p-1022, NORMAL_RAISED = 0x1p-722, NORMAL_RAISED_TWICE = 0x1p-422;
+
+/* What is larger is not raised to what it should be. */
+static const double RAISED_MAX = 0x1p700;
+
+/* What adds by to an exponent, and one more in a sum with NORMAL */
+static inline mask exponent(long long by, mask is_sum)
+{
+    return (is_sum & 1LL << 52) + (by << 52);
+}
+
+/* 2^300 v */
+static inline vector raised(vector v)
+{
+    vector size = magnitude(v);
+    mask subnormal = (mask)(size < NORMAL);
+    vector sum = (vector)((mask)size + exponent(300, subnormal));
+    return with_sign_of(v, sum - where(subnormal, all_lanes(NORMAL_RAISED)));
+}
+
+/* The double nearest to 2^-600 (v.high + v.low), which is wrong by 2^-600 |slack| at most; |v.low| <= 7u v.high.
+ *
+ * The sum with the least normal number has the last place of a subnormal result, 2^-474, and is rounded there. What
+ * that cuts off is the rest, which together with v.low decides as it does in settle(). Both are below 2^-472, so that
+ * the roundings of their sum and difference are wrong by 2^-525 each at most. A result that lies across the least
+ * normal number from v.high was rounded at a wrong place. */
+static inline vector lowered(struct pair v, vector slack, mask *certain)
+{
+    vector size = magnitude(v.high), low = with_sign_of(v.high, v.low);
+    mask subnormal = (mask)(size < NORMAL_RAISED_TWICE);
+    vector shift = where(subnormal, all_lanes(NORMAL_RAISED_TWICE));
+    vector kept = size + shift, rest = size - (kept - shift);
+    slack = magnitude(slack) + 0x1p-524;
+    vector below = kept + (rest + (low - slack)), above = kept + (rest + (low + slack));
+    mask same_side = ~(subnormal ^ (mask)(below - shift < NORMAL_RAISED_TWICE));
+    *certain = (mask)(below - above == 0) & same_side;
+    return with_sign_of(v.high, (vector)((mask)below - exponent(600, subnormal)));
+}
+
+static vector small_gradient(vector s, vector y, vector w, const struct divisor *by, mask *certain)
+{
+    vector slack;
+    struct pair quotient = divide(times(difference(raised(s), raised(y)), raised(w)), by, false, &slack);
+    return lowered(quotient, slack, certain);
+}
+
+/* Squares that have underflowed still give 0 if the weight is not large. */
+static vector small_loss(vector s, vector y, vector w, mask *certain)
+{
+    struct pair squared = square(difference(raised(s), raised(y))), loss = times(squared, w);
+    vector value = lowered(loss, loss.high * LOSS_BOUND, certain);
+    *certain &= (mask)(squared.high >= SMALLEST) | (mask)(w <= 0x1p300);
+    return value;
 }
 
 /* ---- element by element */
@@ -337,66 +403,76 @@ static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divi
 static vector gradient_beside_tie(struct pair d, const struct divisor *by, mask *certain)
 {
     vector slack;
-    struct pair quotient = divide(d, by, &slack);
+    struct pair quotient = divide(d, by, true, &slack);
     slack = magnitude(slack);
     vector lower = quotient.high + (quotient.low - slack), upper = quotient.high + (quotient.low + slack);
     vector excess = residual(d.high, lower, by->high) - (upper - lower) * 0.5 * by->high;
     mask lower_is_even = ((mask)lower & 1) - 1;
     mask up = (mask)(excess > -d.low) | ((mask)(excess == -d.low) & ~lower_is_even);
-    vector size = magnitude(lower);
-    *certain = (mask)(size >= by->smallest) & (mask)(size <= LARGEST) & (mask)(lower <= upper);
+    *certain = (mask)(magnitude(lower) <= LARGEST) & (mask)(lower <= upper);
     return (vector)(((mask)upper & up) | ((mask)lower & ~up));
 }
 
 /* SCALED divides by a power of two, which commutes with rounding; DIVIDED by another integer up to 2^48. */
 enum task { SCALED, DIVIDED, WEIGHTED, LOSSES, WEIGHTED_LOSSES };
 
-/* The lanes that are not certain: elements of no difference or no weight are 0, others may be subnormal gradients, and
- * what is left is for the judge. */
+static inline bool is_loss(enum task task)
+{
+    return task == LOSSES || task == WEIGHTED_LOSSES;
+}
+
+/* What is found of the lanes that are not certain yet. */
+static inline void take(vector found, mask decided, vector *value, mask *certain)
+{
+    *value = (vector)((mask)*value | (mask)where(decided & ~*certain, found));
+    *certain |= decided;
+}
+
+/* The lanes that are not certain: elements of no difference or no weight are 0, others may have small results or be
+ * beside ties, and what is left is for the judge. */
 static __attribute__((noinline)) vector resolved(enum task task, vector value, mask certain, vector s, vector y,
                                                  vector w, const struct divisor *by, struct kernel_judge *judge)
 {
-    mask zero = ((mask)(s - y == 0) & (mask)(w <= LARGEST)) | (mask)(w == 0);
+    mask zero = ((mask)(s - y == 0) & (mask)(w <= LARGEST)) | (mask)(w == 0), decided;
+    mask not_small = certain | zero | (mask)(value == value);
     value = where(certain & ~zero, value);
     certain |= zero;
-    if (task == DIVIDED) {
-        mask decided;
+    if (!ALL(not_small)) {
+        vector small = is_loss(task) ? small_loss(s, y, w, &decided) : small_gradient(s, y, w, by, &decided);
+        decided &= (mask)(magnitude(s) <= RAISED_MAX) & (mask)(magnitude(y) <= RAISED_MAX) & (mask)(w <= RAISED_MAX);
+        take(small, decided, &value, &certain);
+    }
+    if (task == DIVIDED && !ALL(certain)) {
         vector gradient = gradient_beside_tie(difference(s, y), by, &decided);
-        value = (vector)((mask)value | (mask)where(decided & ~certain, gradient));
-        certain |= decided;
+        take(gradient, decided, &value, &certain);
     }
-    if (task == SCALED || task == DIVIDED || task == WEIGHTED) {
-        mask decided;
-        vector gradient = subnormal_gradient(s, y, w, by, &decided);
-        value = (vector)((mask)value | (mask)where(decided & ~certain, gradient));
-        certain |= decided;
-    }
+    if (ALL(certain)) return value;
     for (int i = 0; i < LANES; i++)
         if (certain[i] == 0) value[i] = judge->decide(judge, s[i], y[i], w[i]);
     return value;
+}
+
+static inline vector quick_gradient(enum task task, vector s, vector y, vector w, const struct divisor *by,
+                                    mask *certain)
+{
+    struct pair d = difference(s, y);
+    if (task == SCALED) return settle(ample(d.high, by) * by->reciprocal, (vector){0}, (vector){0}, certain);
+    return settled_quotient(task == WEIGHTED ? times(d, w) : d, by, task == DIVIDED, certain);
+}
+
+static inline vector quick_loss(enum task task, vector s, vector y, vector w, mask *certain)
+{
+    struct pair squared = square(difference(s, y)), loss = task == LOSSES ? squared : times(squared, w);
+    mask too_small = (mask)(squared.high < SMALLEST) | (mask)(loss.high < SMALLEST);
+    return settle(nan_where(too_small, loss.high), loss.low, loss.high * LOSS_BOUND, certain);
 }
 
 /* task is a constant wherever this is inlined. */
 static inline __attribute__((always_inline)) vector element(enum task task, vector s, vector y, vector w,
                                                             const struct divisor *by, struct kernel_judge *judge)
 {
-    struct pair d = difference(s, y), squared = square(d), loss = task == LOSSES ? squared : times(squared, w);
-    vector value;
     mask certain;
-    switch (task) {
-    case SCALED:
-        value = settle(d.high * by->reciprocal, (vector){0}, (vector){0}, by->smallest, &certain);
-        break;
-    case DIVIDED:
-        value = settled_quotient(d, by, &certain);
-        break;
-    case WEIGHTED:
-        value = settled_quotient(times(d, w), by, &certain);
-        break;
-    default: /* 13u^2 for the terms and 4u^2 for settle() */
-        value = settle(loss.high, loss.low, loss.high * 0x1p-101, by->smallest, &certain);
-        certain &= (mask)(squared.high >= SMALLEST);
-    }
+    vector value = is_loss(task) ? quick_loss(task, s, y, w, &certain) : quick_gradient(task, s, y, w, by, &certain);
     return ALL(certain) ? value : resolved(task, value, certain, s, y, w, by, judge);
 }
 

@@ -116,6 +116,18 @@ static void fill_squares_subnormal(struct families_random *random, double *predi
     fill_between(random, -545, -500, predictions, targets, n);
 }
 
+/* Gradients of the mean, and losses, some last places above and below the smallest normal double. */
+static void fill_least_normal(struct families_random *random, double *predictions, double *targets, size_t n)
+{
+    double middle = (double)n * (DBL_MIN / 2);
+    for (size_t i = 0; i < n; i++) {
+        double off = ((double)families_below(random, 16 * n + 1) - 8 * (double)n) * DBL_TRUE_MIN;
+        double root = 0x1p-511 + ((double)families_below(random, 17) - 8) * 0x1p-563;
+        predictions[i] = i % 2 == 0 ? middle + off : root;
+        targets[i] = i % 2 == 0 ? (predictions[i] - middle) - off : 0;
+    }
+}
+
 static void fill_huge(struct families_random *random, double *predictions, double *targets, size_t n)
 {
     fill_between(random, 1000, 1023, predictions, targets, n);
@@ -185,6 +197,7 @@ const struct family families[] = {
     {"cancelling", fill_cancelling},
     {"subnormal", fill_subnormal},
     {"squares subnormal", fill_squares_subnormal},
+    {"about the least normal", fill_least_normal},
     {"huge", fill_huge},
     {"tiny", fill_tiny},
     {"overflowing sum", fill_overflowing_sum},

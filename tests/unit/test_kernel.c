@@ -274,28 +274,54 @@ static void a_tie_is_decided_or_left_to_the_judge(void **state)
     with_every_kernel(check_ties);
 }
 
-/* Subnormal gradients come from subnormal inputs, which are integers: ties and zeros apart, no kernel needs help. */
-static void check_subnormal(const struct kernel *kernel)
+/* Ties and near ties apart, no kernel needs help with what is subnormal. */
+static void check_small_gradients(const struct kernel *kernel, const double *weights, size_t n)
+{
+    struct exact_divisor divisor = integer_divisor(n);
+    struct counting_judge judge = {{decide_gradient}, &divisor, 0};
+    kernel->gradient(predictions, targets, weights, n, (struct kernel_sum){(double)n, 0, 0}, &judge.kernel, actual);
+    assert_true(judge.asked < 10);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(bits_of(actual[i]),
+                         bits_of(exact_gradient(predictions[i], targets[i], weight_at(weights, i), &divisor)));
+}
+
+static void check_small_losses(const struct kernel *kernel, const double *weights, size_t n)
+{
+    struct counting_judge judge = {{decide_loss}, NULL, 0};
+    kernel->losses(predictions, targets, weights, n, &judge.kernel, actual);
+    assert_true(judge.asked < 10);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(bits_of(actual[i]), bits_of(exact_loss(predictions[i], targets[i], weight_at(weights, i))));
+}
+
+static void check_small(const struct kernel *kernel)
 {
     struct families_random random = {6};
     enum { N = 1001 };
-    struct exact_divisor divisor = integer_divisor(N);
-    struct counting_judge judge = {{decide_gradient}, &divisor, 0};
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < 2 * N; i++) {
         uint64_t places = 12 + families_below(&random, 52);
         predictions[i] = (double)(families_bits(&random) >> places) * DBL_TRUE_MIN;
         targets[i] = -(double)(families_bits(&random) >> 12) * DBL_TRUE_MIN;
+        weight_values[i] = (double)(families_bits(&random) >> 11) * 0x1p-53;
     }
-    kernel->gradient(predictions, targets, NULL, N, (struct kernel_sum){N, 0, 0}, &judge.kernel, actual);
-    assert_true(judge.asked < 10);
-    for (size_t i = 0; i < N; i++)
-        assert_int_equal(bits_of(actual[i]), bits_of(exact_gradient(predictions[i], targets[i], 1, &divisor)));
+    check_small_gradients(kernel, NULL, N);
+    check_small_gradients(kernel, NULL, 1024);
+    check_small_gradients(kernel, weight_values, N);
+    check_small_losses(kernel, NULL, N);
+    check_small_losses(kernel, weight_values, N);
+    for (size_t i = 0; i < N; i++) { /* squares from 2^-1072 to 2^-1020 */
+        predictions[i] = ldexp(weight_values[i] + 1, -536 + (int)families_below(&random, 27));
+        targets[i] = 0x1p-600;
+    }
+    check_small_losses(kernel, NULL, N);
+    check_small_losses(kernel, weight_values, N);
 }
 
-static void subnormal_gradients_are_certain_too(void **state)
+static void small_results_are_certain_too(void **state)
 {
     (void)state;
-    with_every_kernel(check_subnormal);
+    with_every_kernel(check_small);
 }
 
 /* One square at a tie, and the others together 2^-k of it beside it: certain while that is above the bound. */
@@ -437,7 +463,7 @@ int main(void)
         cmocka_unit_test(what_is_certain_is_right),
         cmocka_unit_test(sums_keep_to_their_bound),
         cmocka_unit_test(on_ordinary_data_no_kernel_is_uncertain),
-        cmocka_unit_test(subnormal_gradients_are_certain_too),
+        cmocka_unit_test(small_results_are_certain_too),
         cmocka_unit_test(a_tie_is_decided_or_left_to_the_judge),
         cmocka_unit_test(a_hair_beside_a_tie_is_seen_while_it_is_above_the_bound),
         cmocka_unit_test(what_cannot_be_divided_is_uncertain),
