@@ -5,7 +5,10 @@
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,7 @@
 #define LINE_MAX_BYTES 2048
 
 static enum log_format chosen = LOG_TEXT;
+static atomic_uint lost; /* lines, of which nobody was told yet */
 
 void log_set_format(enum log_format format)
 {
@@ -32,11 +36,22 @@ static void write_time(char *text, size_t size)
     snprintf(text + length, size - length, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* A log is no place to fail: a line that standard error does not take is lost. */
+/* Whether a line can be written without waiting. Whoever reads a pipe may have stopped. One that polls writable takes
+ * PIPE_BUF bytes, more than a line has. */
+static bool is_ready(void)
+{
+    struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&error, 1, 0) == 1 && (error.revents & POLLOUT) != 0;
+}
+
+/* A log is no place to fail or to wait: a line that standard error does not take at once is lost. One thread at a time,
+ * so that none takes the room that another was promised. */
 static void put(const char *line, size_t length)
 {
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    if (!is_ready() || write(STDERR_FILENO, line, length) < 0) atomic_fetch_add(&lost, 1);
+    pthread_mutex_unlock(&mutex);
 }
 
 static void put_object(cJSON *object)
@@ -77,6 +92,15 @@ static void put_message(const char *message)
     put(line, (size_t)length + 1);
 }
 
+static void tell_lost(void)
+{
+    unsigned count = atomic_load(&lost) > 0 && is_ready() ? atomic_exchange(&lost, 0) : 0;
+    if (count == 0) return;
+    char message[80];
+    snprintf(message, sizeof message, "lines lost, since standard error did not take them: %u", count);
+    put_message(message);
+}
+
 void log_line(const char *format, ...)
 {
     char message[LINE_MAX_BYTES - 64];
@@ -84,6 +108,7 @@ void log_line(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    tell_lost();
     put_message(message);
 }
 
@@ -138,6 +163,7 @@ void log_request(const struct log_request *request)
                  milliseconds, request->trace_id[0] != '\0' ? request->trace_id : "-");
         return;
     }
+    tell_lost();
     cJSON *object = new_object();
     cJSON_AddStringToObject(object, "peer", request->peer);
     cJSON_AddStringToObject(object, "method", method);

@@ -1,5 +1,6 @@
-/* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a line is written whole.
- */
+/* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a line is written whole,
+ * or, if standard error does not take it at once, not at all: nobody waits for who reads the log. How many lines were
+ * lost is told by a line before the next one that is taken. */
 #ifndef LOG_H
 #define LOG_H
 

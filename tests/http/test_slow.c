@@ -4,10 +4,14 @@
 #include "cmocka_all.h"
 #include "wire.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
 static const char good_answer[] = "{\"loss\":4}";
@@ -189,6 +193,23 @@ static void one_connection_too_many_is_told_so_and_harms_nobody(void **state)
     service_close(&service);
 }
 
+static void who_does_not_read_the_log_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    service_start(&service, (const char *const[]){"--access-log", NULL});
+    assert_true(fcntl(service.log, F_SETPIPE_SZ, 4096) > 0);
+    client_init(&client, &service);
+    for (int i = 0; i < 200; i++) client_expect(&client, good, good_answer);
+    service_signal(&service, SIGTERM); /* which it has to say something about, too */
+    client_free(&client);
+    int status;
+    assert_int_equal(waitpid(service.pid, &status, 0), service.pid);
+    assert_int_equal(status, 0);
+    close(service.log);
+}
+
 static void headers_over_the_limit_are_answered_431(void **state)
 {
     (void)state;
@@ -218,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_caller_that_ends_its_side_gets_its_answer),
         cmocka_unit_test(slow_callers_cost_others_nothing),
         cmocka_unit_test(one_connection_too_many_is_told_so_and_harms_nobody),
+        cmocka_unit_test(who_does_not_read_the_log_holds_nobody_up),
         cmocka_unit_test(headers_over_the_limit_are_answered_431),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

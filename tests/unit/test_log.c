@@ -4,6 +4,7 @@
 #include "caught.h"
 
 #include <cjson/cJSON.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -110,12 +112,68 @@ static void what_happens_often_is_told_once(void **state)
     assert_int_equal(atomic_load(&limit.untold), 0);
 }
 
+/* Reads what is in the pipe, and returns how many lines that is. */
+static int drain(int pipe_end, char *text, size_t size)
+{
+    ssize_t length = read(pipe_end, text, size - 1);
+    text[length > 0 ? length : 0] = '\0';
+    return count_lines(text);
+}
+
+static void lines_that_nobody_reads_are_lost_and_counted(void **state)
+{
+    enum { LINES = 500 };
+    char text[16384];
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, 8192) > 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0); /* it would wait */
+    int kept = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    for (int i = 0; i < LINES; i++) log_request(&hostile);
+    int taken = drain(ends[0], text, sizeof text);
+    log_line("read again");
+    int more = drain(ends[0], text, sizeof text);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+
+    assert_in_range(taken, 1, LINES - 1);
+    assert_int_equal(more, 2);
+    unsigned lost;
+    assert_int_equal(sscanf(strchr(text, ' '), " lines lost, since standard error did not take them: %u", &lost), 1);
+    assert_int_equal(taken + (int)lost, LINES);
+    assert_non_null(strstr(text, " read again\n"));
+}
+
+static void a_closed_standard_error_harms_nobody(void **state)
+{
+    (void)state;
+    caught_begin();
+    int kept = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    log_line("into nothing");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    log_line("and on");
+    const char *text = caught_end();
+    assert_int_equal(count_lines(text), 2);
+    assert_non_null(strstr(text, " lines lost, since standard error did not take them: 1\n"));
+    assert_non_null(strstr(text, " and on\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_text_line_has_its_time_and_its_message), cmocka_unit_test(a_long_line_is_cut_and_still_ends),
-        cmocka_unit_test(a_caller_cannot_forge_a_line_of_text),     cmocka_unit_test(a_json_line_is_one_object),
+        cmocka_unit_test(a_text_line_has_its_time_and_its_message),
+        cmocka_unit_test(a_long_line_is_cut_and_still_ends),
+        cmocka_unit_test(a_caller_cannot_forge_a_line_of_text),
+        cmocka_unit_test(a_json_line_is_one_object),
         cmocka_unit_test(what_happens_often_is_told_once),
+        cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
+        cmocka_unit_test(a_closed_standard_error_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
