@@ -9,6 +9,7 @@
 #include "tokens.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <mse.h>
@@ -216,10 +217,20 @@ static bool drain(struct server *server, unsigned timeout)
     return true;
 }
 
+/* A socket that took the place of a closed standard error would be sent the log. */
+static void fill_standard_descriptors(void)
+{
+    int descriptor;
+    do descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) close(descriptor);
+}
+
 int main(int argc, char **argv)
 {
     static struct server server;
     struct options options;
+    fill_standard_descriptors();
     switch (options_read(&options, argc, argv)) {
     case OPTIONS_OK:
         break;

@@ -29,6 +29,7 @@ enum { LANES = 2 };
 
 typedef double vector __attribute__((vector_size(8 * LANES)));
 typedef long long mask __attribute__((vector_size(8 * LANES))); /* -1 in a lane: true */
+typedef unsigned long long bits __attribute__((vector_size(8 * LANES)));
 
 /* ---- what instruction sets differ in */
 
@@ -345,9 +346,9 @@ static const double NORMAL = 0x1p-1022, NORMAL_RAISED = 0x1p-722, NORMAL_RAISED_
 static const double RAISED_MAX = 0x1p700;
 
 /* What adds by to an exponent, and one more in a sum with NORMAL */
-static inline mask exponent(long long by, mask is_sum)
+static inline bits exponent(unsigned long long by, mask is_sum)
 {
-    return (is_sum & 1LL << 52) + (by << 52);
+    return ((bits)is_sum & 1ULL << 52) + (by << 52);
 }
 
 /* 2^300 v */
@@ -355,7 +356,7 @@ static inline vector raised(vector v)
 {
     vector size = magnitude(v);
     mask subnormal = (mask)(size < NORMAL);
-    vector sum = (vector)((mask)size + exponent(300, subnormal));
+    vector sum = (vector)((bits)size + exponent(300, subnormal));
     return with_sign_of(v, sum - where(subnormal, all_lanes(NORMAL_RAISED)));
 }
 
@@ -375,7 +376,7 @@ static inline vector lowered(struct pair v, vector slack, mask *certain)
     vector below = kept + (rest + (low - slack)), above = kept + (rest + (low + slack));
     mask same_side = ~(subnormal ^ (mask)(below - shift < NORMAL_RAISED_TWICE));
     *certain = (mask)(below - above == 0) & same_side;
-    return with_sign_of(v.high, (vector)((mask)below - exponent(600, subnormal)));
+    return with_sign_of(v.high, (vector)((bits)below - exponent(600, subnormal)));
 }
 
 static vector small_gradient(vector s, vector y, vector w, const struct divisor *by, mask *certain)
