@@ -18,7 +18,6 @@
 #define LINE_MAX_BYTES 2048
 
 static enum log_format chosen = LOG_TEXT;
-static atomic_uint lost; /* lines, of which nobody was told yet */
 
 void log_set_format(enum log_format format)
 {
@@ -36,12 +35,24 @@ static void write_time(char *text, size_t size)
     snprintf(text + length, size - length, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* Whether a line can be written without waiting. Whoever reads a pipe may have stopped. One that polls writable takes
- * PIPE_BUF bytes, more than a line has. */
-static bool is_ready(void)
+/* Writes a line if that can be done without waiting: whoever reads a pipe may have stopped. One that polls writable
+ * takes PIPE_BUF bytes, more than a line has. */
+static bool try_write(const char *line, size_t length)
 {
     struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&error, 1, 0) == 1 && (error.revents & POLLOUT) != 0;
+    return poll(&error, 1, 0) == 1 && (error.revents & POLLOUT) != 0 && write(STDERR_FILENO, line, length) >= 0;
+}
+
+/* Without cJSON: it needs no escapes, and must not fail for want of memory. */
+static bool tell_lost(unsigned lost)
+{
+    char time[40];
+    char line[160];
+    write_time(time, sizeof time);
+    int length =
+        snprintf(line, sizeof line, chosen == LOG_JSON ? "{\"time\":\"%s\",\"message\":\"%s: %u\"}\n" : "%s %s: %u\n",
+                 time, "lines lost, since standard error did not take them", lost);
+    return try_write(line, (size_t)length);
 }
 
 /* A log is no place to fail or to wait: a line that standard error does not take at once is lost. One thread at a time,
@@ -49,8 +60,10 @@ static bool is_ready(void)
 static void put(const char *line, size_t length)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static unsigned lost;
     pthread_mutex_lock(&mutex);
-    if (!is_ready() || write(STDERR_FILENO, line, length) < 0) atomic_fetch_add(&lost, 1);
+    if (lost > 0 && tell_lost(lost)) lost = 0;
+    if (!try_write(line, length)) lost++;
     pthread_mutex_unlock(&mutex);
 }
 
@@ -92,15 +105,6 @@ static void put_message(const char *message)
     put(line, (size_t)length + 1);
 }
 
-static void tell_lost(void)
-{
-    unsigned count = atomic_load(&lost) > 0 && is_ready() ? atomic_exchange(&lost, 0) : 0;
-    if (count == 0) return;
-    char message[80];
-    snprintf(message, sizeof message, "lines lost, since standard error did not take them: %u", count);
-    put_message(message);
-}
-
 void log_line(const char *format, ...)
 {
     char message[LINE_MAX_BYTES - 64];
@@ -108,7 +112,6 @@ void log_line(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    tell_lost();
     put_message(message);
 }
 
@@ -163,7 +166,6 @@ void log_request(const struct log_request *request)
                  milliseconds, request->trace_id[0] != '\0' ? request->trace_id : "-");
         return;
     }
-    tell_lost();
     cJSON *object = new_object();
     cJSON_AddStringToObject(object, "peer", request->peer);
     cJSON_AddStringToObject(object, "method", method);

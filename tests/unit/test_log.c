@@ -148,6 +148,27 @@ static void lines_that_nobody_reads_are_lost_and_counted(void **state)
     assert_non_null(strstr(text, " read again\n"));
 }
 
+static void what_is_lost_is_told_in_json_too(void **state)
+{
+    (void)state;
+    caught_begin();
+    int kept = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    log_line("into nothing");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    log_set_format(LOG_JSON);
+    log_line("and on");
+    log_set_format(LOG_TEXT);
+    const char *text = caught_end();
+    assert_int_equal(count_lines(text), 2);
+    cJSON *object = cJSON_Parse(text);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "message")),
+                        "lines lost, since standard error did not take them: 1");
+    assert_non_null(cJSON_GetObjectItem(object, "time"));
+    cJSON_Delete(object);
+}
+
 static void a_closed_standard_error_harms_nobody(void **state)
 {
     (void)state;
@@ -173,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_json_line_is_one_object),
         cmocka_unit_test(what_happens_often_is_told_once),
         cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
+        cmocka_unit_test(what_is_lost_is_told_in_json_too),
         cmocka_unit_test(a_closed_standard_error_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
