@@ -335,17 +335,16 @@ static bool quotient_of_sums(struct kernel_sum numerator, struct kernel_sum divi
 
 /* ---- results that are subnormal, or normal but small
 
- * They are found times 2^600, from numbers times 2^300. Many CPUs take a hundred cycles more for a multiplication with
- a
- * subnormal factor or product, so the exponent, the bits from 52 on, is changed as an integer is. A subnormal number's
- * bits are those that follow the exponent in its sum with 2^-1022, the least normal number. That sum is exact; this is
- * its smaller part, and what scaling makes of it: */
+ * They are found times 2^600, from numbers times 2^300. Many CPUs take a hundred cycles more for a product if it or a
+ * factor is subnormal, so the exponent, the bits from 52 on, is changed as an integer is. A subnormal number's bits are
+ * those that follow the exponent in its sum with 2^-1022, the least normal number. That sum is exact; this is its
+ * smaller part, and what scaling makes of it: */
 static const double NORMAL = 0x1p-1022, NORMAL_RAISED = 0x1p-722, NORMAL_RAISED_TWICE = 0x1p-422;
 
 /* What is larger is not raised to what it should be. */
 static const double RAISED_MAX = 0x1p700;
 
-/* What adds by to an exponent, and one more in a sum with NORMAL */
+/* Added to the bits of a number this gives those of 2^by times it, or of 2^by times its sum with NORMAL. */
 static inline bits exponent(unsigned long long by, mask is_sum)
 {
     return ((bits)is_sum & 1ULL << 52) + (by << 52);
@@ -429,8 +428,8 @@ static inline void take(vector found, mask decided, vector *value, mask *certain
     *certain |= decided;
 }
 
-/* The lanes that are not certain: elements of no difference or no weight are 0, others may have small results or be
- * beside ties, and what is left is for the judge. */
+/* The lanes that are not certain: elements of no difference or no weight are 0, others may have small results, for
+ * which value is NaN, or be beside ties, and what is left is for the judge. */
 static __attribute__((noinline)) vector resolved(enum task task, vector value, mask certain, vector s, vector y,
                                                  vector w, const struct divisor *by, struct kernel_judge *judge)
 {
