@@ -4,12 +4,14 @@
 #include "cmocka_all.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +25,8 @@ static const char *binary(void)
     return path;
 }
 
-/* Starts the binary with arguments; its output goes to the descriptors out and error. */
+/* Starts the binary with arguments; its output goes to the descriptors out and error. Where error is -1 it has neither
+ * input nor output. */
 static pid_t start(const char *const *arguments, int out, int error)
 {
     const char *argv[ARGUMENTS_MAX] = {binary()};
@@ -37,8 +40,12 @@ static pid_t start(const char *const *arguments, int out, int error)
     if (pid > 0) return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that dies leaves no server behind */
     if (getppid() != parent) _exit(127);
-    dup2(out, STDOUT_FILENO);
-    dup2(error, STDERR_FILENO);
+    if (error >= 0) {
+        dup2(out, STDOUT_FILENO);
+        dup2(error, STDERR_FILENO);
+    } else {
+        for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) close(descriptor);
+    }
     execv(argv[0], (char *const *)(void *)argv);
     _exit(127);
 }
@@ -85,6 +92,27 @@ void service_start(struct service *service, const char *const *options)
         kill(service->pid, SIGKILL);
         fail_msg("the server did not start: \"%s\", exit status %d", line, service_wait(service));
     }
+    set_address(service, address);
+}
+
+/* A port of 127.0.0.1 that is free now, as an address. */
+static void find_free(char *address, size_t size)
+{
+    struct sockaddr_in free = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof free;
+    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(probe, (struct sockaddr *)&free, length), 0);
+    assert_int_equal(getsockname(probe, (struct sockaddr *)&free, &length), 0);
+    close(probe);
+    snprintf(address, size, "127.0.0.1:%d", ntohs(free.sin_port));
+}
+
+void service_start_closed(struct service *service)
+{
+    char address[32];
+    find_free(address, sizeof address);
+    const char *arguments[] = {"--access-log", "--listen", address, NULL};
+    *service = (struct service){.pid = start(arguments, -1, -1), .log = -1};
     set_address(service, address);
 }
 

@@ -24,6 +24,10 @@ void service_open(struct service *service);
  * Returns once it listens. */
 void service_start(struct service *service, const char *const *options);
 
+/* A server of our own that has an access log, but whose standard input, output and error are closed. Returns before it
+ * listens. */
+void service_start_closed(struct service *service);
+
 /* Stops a server of our own by SIGTERM and fails the test unless it exits with 0. */
 void service_close(struct service *service);
 

@@ -3,13 +3,9 @@
 #include "cmocka_all.h"
 #include "wire.h"
 
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -234,34 +230,12 @@ static void check_tells_a_live_server_from_a_dead_one(void **state)
     assert_int_equal(run((const char *const[]){"--check", "--listen", address, NULL}), 1);
 }
 
-/* A port of 127.0.0.1 that was free just now. */
-static void find_port(struct service *service)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(probe, (struct sockaddr *)&address, length), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &length), 0);
-    close(probe);
-    snprintf(service->host, sizeof service->host, "127.0.0.1");
-    snprintf(service->port, sizeof service->port, "%d", ntohs(address.sin_port));
-    snprintf(service->url, sizeof service->url, "http://127.0.0.1:%s", service->port);
-}
-
 static void closed_standard_descriptors_become_no_sockets(void **state)
 {
     (void)state;
-    struct service service = {0};
+    struct service service;
     struct wire wire;
-    find_port(&service);
-    service.pid = fork();
-    assert_true(service.pid >= 0);
-    if (service.pid == 0) {
-        setenv("MSE_PORT", service.port, 1);
-        execl("/bin/sh", "sh", "-c", "exec \"$MSE_SERVER\" --listen 127.0.0.1:$MSE_PORT --access-log <&- >&- 2>&-",
-              NULL);
-        _exit(127);
-    }
+    service_start_closed(&service);
     for (int i = 0; !wire_try_connect(&wire, &service); i++) {
         assert_true(i < 1000);
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
@@ -276,10 +250,7 @@ static void closed_standard_descriptors_become_no_sockets(void **state)
         assert_true(readlink(name, target, sizeof target - 1) > 0);
         assert_string_equal(target, "/dev/null");
     }
-    service_signal(&service, SIGTERM);
-    int status;
-    assert_int_equal(waitpid(service.pid, &status, 0), service.pid);
-    assert_int_equal(status, 0);
+    service_close(&service);
     assert_true(wire_is_closed(&wire));
     wire_close(&wire);
 }
