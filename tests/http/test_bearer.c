@@ -1,5 +1,6 @@
 /* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that changes. */
 #include "../support/certificate.h"
+#include "../support/folder.h"
 #include "client.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -18,8 +19,8 @@
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
 static const char good_answer[] = "{\"loss\":4}";
 
-static char folder[CERTIFICATE_PATH_MAX];
-static char token_file[CERTIFICATE_PATH_MAX + 8];
+static char folder[FOLDER_PATH_MAX];
+static char token_file[FOLDER_PATH_MAX + 8];
 static const char *const protected[] = {"--token-file", token_file, "--threads", "2", NULL};
 static struct service service;
 static struct client client;
@@ -27,9 +28,9 @@ static struct client client;
 static int open_service(void **state)
 {
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(token_file, sizeof token_file, "%s/tokens", folder);
-    certificate_write_text(token_file, "# for the tests\nsesame\n\n  AZaz09-._~+/==  \nopen-sesame\n");
+    folder_write_text(token_file, "# for the tests\nsesame\n\n  AZaz09-._~+/==  \nopen-sesame\n");
     chmod(token_file, 0600);
     service_start(&service, protected);
     client_init(&client, &service);
@@ -41,7 +42,7 @@ static int close_service(void **state)
     (void)state;
     client_free(&client);
     service_close(&service);
-    certificate_remove_folder(folder);
+    folder_remove(folder);
     return 0;
 }
 
@@ -218,7 +219,7 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
             assert_int_equal(reply.status, i == round % 2 ? 200 : 401);
             reply_free(&reply);
         }
-        certificate_write_text(token_file, round % 2 ? "sesame\nopen-sesame\n" : "new\n");
+        folder_write_text(token_file, round % 2 ? "sesame\nopen-sesame\n" : "new\n");
         service_signal(&changing, SIGHUP);
         service_await_line(&changing, "the tokens are those that were read");
     }
@@ -232,12 +233,12 @@ static void a_file_of_no_use_leaves_the_tokens(void **state)
     (void)state;
     struct service changing;
     struct client kept;
-    certificate_write_text(token_file, "sesame\n");
+    folder_write_text(token_file, "sesame\n");
     service_start(&changing, protected);
     client_init(&kept, &changing);
     static const char *const useless[] = {"", "new\nnot one\n", NULL};
     for (size_t i = 0; i < COUNT(useless); i++) {
-        if (useless[i]) certificate_write_text(token_file, useless[i]);
+        if (useless[i]) folder_write_text(token_file, useless[i]);
         if (!useless[i]) remove(token_file);
         service_signal(&changing, SIGHUP);
         service_await_line(&changing, token_file);
@@ -249,7 +250,7 @@ static void a_file_of_no_use_leaves_the_tokens(void **state)
     }
     client_free(&kept);
     service_close(&changing);
-    certificate_write_text(token_file, "sesame\nopen-sesame\n");
+    folder_write_text(token_file, "sesame\nopen-sesame\n");
 }
 
 static void a_signal_means_nothing_where_there_is_no_file(void **state)
@@ -318,8 +319,8 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
         const char *address;
         bool warned;
     } rows[] = {{"127.0.0.1:0", false}, {"127.1.2.3:0", false}, {"0.0.0.0:0", true}};
-    char certificate_file[CERTIFICATE_PATH_MAX + 8];
-    char key_file[CERTIFICATE_PATH_MAX + 8];
+    char certificate_file[FOLDER_PATH_MAX + 8];
+    char key_file[FOLDER_PATH_MAX + 8];
     struct certificate certificate;
     for (size_t i = 0; i < COUNT(rows); i++) {
         chmod(token_file, i ? 0600 : 0644);
@@ -344,7 +345,7 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
 static void a_server_does_not_start_with_a_file_of_no_use(void **state)
 {
     (void)state;
-    char bad_file[CERTIFICATE_PATH_MAX + 8];
+    char bad_file[FOLDER_PATH_MAX + 8];
     snprintf(bad_file, sizeof bad_file, "%s/bad", folder);
     static const struct {
         const char *text, *said;
@@ -353,7 +354,7 @@ static void a_server_does_not_start_with_a_file_of_no_use(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         char out[1024];
         char error[1024];
-        if (rows[i].text) certificate_write_text(bad_file, rows[i].text);
+        if (rows[i].text) folder_write_text(bad_file, rows[i].text);
         assert_int_equal(service_run((const char *[]){"--token-file", bad_file, NULL}, out, error, sizeof out), 2);
         assert_string_equal(out, "");
         assert_ptr_equal(strchr(error, '\n'), error + strlen(error) - 1);

@@ -1,5 +1,6 @@
 /* test_https.c - connections over TLS, and certificates that change while they go on. */
 #include "../support/certificate.h"
+#include "../support/folder.h"
 #include "client.h"
 #include "cmocka_all.h"
 #include "tls_client.h"
@@ -18,12 +19,12 @@
 static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
 static const char good_answer[] = "{\"loss\":4}";
 
-static char folder[CERTIFICATE_PATH_MAX];
-static char certificate_file[CERTIFICATE_PATH_MAX + 8]; /* the server's */
-static char key_file[CERTIFICATE_PATH_MAX + 8];
-static char old_file[CERTIFICATE_PATH_MAX + 8]; /* what a client trusts */
-static char new_file[CERTIFICATE_PATH_MAX + 8];
-static char both_file[CERTIFICATE_PATH_MAX + 8];
+static char folder[FOLDER_PATH_MAX];
+static char certificate_file[FOLDER_PATH_MAX + 8]; /* the server's */
+static char key_file[FOLDER_PATH_MAX + 8];
+static char old_file[FOLDER_PATH_MAX + 8]; /* what a client trusts */
+static char new_file[FOLDER_PATH_MAX + 8];
+static char both_file[FOLDER_PATH_MAX + 8];
 static const char *const encrypted[] = {"--tls-cert", certificate_file, "--tls-key", key_file, "--threads", "2", NULL};
 
 /* Of different algorithms, so that nothing of one can serve the other. */
@@ -33,7 +34,7 @@ static struct certificate new;
 static int make_files(void **state)
 {
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(certificate_file, sizeof certificate_file, "%s/cert", folder);
     snprintf(key_file, sizeof key_file, "%s/key", folder);
     snprintf(old_file, sizeof old_file, "%s/old", folder);
@@ -52,7 +53,7 @@ static int remove_files(void **state)
     (void)state;
     certificate_free(&old);
     certificate_free(&new);
-    certificate_remove_folder(folder);
+    folder_remove(folder);
     return 0;
 }
 

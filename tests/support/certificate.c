@@ -1,14 +1,14 @@
-/* certificate.c - certificates for localhost and 127.0.0.1, made on the spot, and a folder for their files. */
+/* certificate.c - certificates for localhost and 127.0.0.1, made on the spot. */
 #include "certificate.h"
 
-#include <dirent.h>
+#include "folder.h"
+
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,22 +55,6 @@ void certificate_free(struct certificate *certificate)
     gnutls_x509_privkey_deinit(certificate->key);
 }
 
-void certificate_write_bytes(const char *path, const void *bytes, size_t length)
-{
-    char fresh[CERTIFICATE_PATH_MAX + 4];
-    snprintf(fresh, sizeof fresh, "%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, length, file), length);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(rename(fresh, path), 0);
-}
-
-void certificate_write_text(const char *path, const char *text)
-{
-    certificate_write_bytes(path, text, strlen(text));
-}
-
 void certificate_write(const char *path, const struct certificate *const *chain)
 {
     char text[1 << 14];
@@ -83,7 +67,7 @@ void certificate_write(const char *path, const struct certificate *const *chain)
         length += pem.size;
         gnutls_free(pem.data);
     }
-    certificate_write_bytes(path, text, length);
+    folder_write_bytes(path, text, length);
 }
 
 void certificate_write_key(const char *path, const struct certificate *certificate)
@@ -91,23 +75,6 @@ void certificate_write_key(const char *path, const struct certificate *certifica
     gnutls_datum_t pem;
     assert_int_equal(
         gnutls_x509_privkey_export2_pkcs8(certificate->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem), 0);
-    certificate_write_bytes(path, pem.data, pem.size);
+    folder_write_bytes(path, pem.data, pem.size);
     gnutls_free(pem.data);
-}
-
-void certificate_make_folder(char path[static CERTIFICATE_PATH_MAX])
-{
-    const char *parent = getenv("TMPDIR");
-    int length = snprintf(path, CERTIFICATE_PATH_MAX, "%s/mse-test-XXXXXX", parent ? parent : "/tmp");
-    assert_true(length + 32 < CERTIFICATE_PATH_MAX); /* room for a file's name */
-    assert_non_null(mkdtemp(path));
-}
-
-void certificate_remove_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) unlinkat(dirfd(folder), entry->d_name, 0);
-    closedir(folder);
-    assert_int_equal(rmdir(path), 0);
 }

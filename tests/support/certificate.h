@@ -1,11 +1,8 @@
-/* certificate.h - certificates for localhost and 127.0.0.1, made on the spot, and a folder for their files. */
+/* certificate.h - certificates for localhost and 127.0.0.1, made on the spot. */
 #ifndef CERTIFICATE_H
 #define CERTIFICATE_H
 
 #include <gnutls/x509.h>
-#include <stddef.h>
-
-#define CERTIFICATE_PATH_MAX 128
 
 struct certificate {
     gnutls_x509_crt_t certificate;
@@ -20,13 +17,5 @@ void certificate_free(struct certificate *certificate);
 /* Writes certificates, NULL at their end, as one PEM file. */
 void certificate_write(const char *path, const struct certificate *const *chain);
 void certificate_write_key(const char *path, const struct certificate *certificate);
-
-/* Puts a file of this text, or these bytes, in the place of what may be there, at once. */
-void certificate_write_text(const char *path, const char *text);
-void certificate_write_bytes(const char *path, const void *bytes, size_t length);
-
-/* Makes a folder of its own, and removes it with its files. */
-void certificate_make_folder(char path[static CERTIFICATE_PATH_MAX]);
-void certificate_remove_folder(const char *path);
 
 #endif

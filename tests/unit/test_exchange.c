@@ -1,7 +1,7 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
 #include "exchange.h"
 
-#include "../support/certificate.h"
+#include "../support/folder.h"
 #include "tokens.h"
 
 #include <setjmp.h>
@@ -202,12 +202,12 @@ static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **s
                                        "Basic sesame", "sesame", "Bearersesame", "Bearer\tsesame", " Bearer sesame"};
     static const char *const wrong[] = {"Bearer sesam", "Bearer sesame2", "Bearer sesame sesame", "Bearer \tsesame",
                                         "Bearer Bearer sesame"};
-    char folder[CERTIFICATE_PATH_MAX];
-    char file[CERTIFICATE_PATH_MAX + 8];
+    char folder[FOLDER_PATH_MAX];
+    char file[FOLDER_PATH_MAX + 8];
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(file, sizeof file, "%s/tokens", folder);
-    certificate_write_text(file, "sesame\n");
+    folder_write_text(file, "sesame\n");
     assert_null(challenge_to(NULL));
     service.tokens = tokens_open(file);
     assert_non_null(service.tokens);
@@ -224,7 +224,7 @@ static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **s
     assert_int_equal(status_of(&health, "", false, "ok"), 200);
     tokens_close(service.tokens);
     service.tokens = NULL;
-    certificate_remove_folder(folder);
+    folder_remove(folder);
 }
 
 int main(void)

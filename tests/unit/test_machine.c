@@ -1,9 +1,8 @@
 /* test_machine.c - control groups, version 1 and 2, as folders and files -> what they leave to a process. */
 #include "machine.h"
 
-#include "../support/certificate.h"
+#include "../support/folder.h"
 
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,34 +19,29 @@
 
 #define NONE UINT64_MAX
 
-static char folder[CERTIFICATE_PATH_MAX];
-static char mount[CERTIFICATE_PATH_MAX + 8];
+static char folder[FOLDER_PATH_MAX];
+static char mount[FOLDER_PATH_MAX + 8];
 
 /* The mount is a folder's folder, so that there is a place outside it. */
 static int make_mount(void **state)
 {
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(mount, sizeof mount, "%s/mount", folder);
     return mkdir(mount, 0700);
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-    (void)status, (void)type, (void)place;
-    return remove(path);
 }
 
 static int remove_mount(void **state)
 {
     (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    folder_remove(folder);
+    return 0;
 }
 
 /* Writes a file below the mount, in a group that is made where it is not yet there. */
 static void set(const char *name, const char *text)
 {
-    char path[2 * CERTIFICATE_PATH_MAX];
+    char path[2 * FOLDER_PATH_MAX];
     size_t root = strlen(mount);
     snprintf(path, sizeof path, "%s/%s", mount, name);
     for (char *end = path + root; (end = strchr(end + 1, '/')) != NULL;) {

@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include "../support/certificate.h"
+#include "../support/folder.h"
 #include "caught.h"
 
 #include <setjmp.h>
@@ -17,16 +18,16 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static char folder[CERTIFICATE_PATH_MAX];
-static char certificate_file[CERTIFICATE_PATH_MAX + 8];
-static char key_file[CERTIFICATE_PATH_MAX + 8];
+static char folder[FOLDER_PATH_MAX];
+static char certificate_file[FOLDER_PATH_MAX + 8];
+static char key_file[FOLDER_PATH_MAX + 8];
 static struct certificate old;
 static struct certificate new;
 
 static int make_files(void **state)
 {
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(certificate_file, sizeof certificate_file, "%s/cert", folder);
     snprintf(key_file, sizeof key_file, "%s/key", folder);
     certificate_make(&old, GNUTLS_PK_ECDSA, NULL);
@@ -39,7 +40,7 @@ static int remove_files(void **state)
     (void)state;
     certificate_free(&old);
     certificate_free(&new);
-    certificate_remove_folder(folder);
+    folder_remove(folder);
     return 0;
 }
 
@@ -208,7 +209,7 @@ static void write_encrypted_key(const struct certificate *pair)
     assert_int_equal(
         gnutls_x509_privkey_export2_pkcs8(pair->key, GNUTLS_X509_FMT_PEM, "secret", GNUTLS_PKCS_PBES2_AES_128, &pem),
         0);
-    certificate_write_bytes(key_file, pem.data, pem.size);
+    folder_write_bytes(key_file, pem.data, pem.size);
     gnutls_free(pem.data);
 }
 
@@ -241,7 +242,7 @@ static void files_of_no_use_are_named_and_leave_the_pair_as_it_was(void **state)
             } else if (strcmp(texts[j], "secret") == 0) {
                 write_encrypted_key(&old);
             } else if (strcmp(texts[j], "old") != 0 && strcmp(texts[j], "new") != 0) {
-                certificate_write_text(path, texts[j]);
+                folder_write_text(path, texts[j]);
             } else if (j) {
                 certificate_write_key(path, from);
             } else {

@@ -1,7 +1,7 @@
 /* test_tokens.c - a file of tokens -> who is let in. */
 #include "tokens.h"
 
-#include "../support/certificate.h"
+#include "../support/folder.h"
 #include "caught.h"
 
 #include <pthread.h>
@@ -20,13 +20,13 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static char folder[CERTIFICATE_PATH_MAX];
-static char file[CERTIFICATE_PATH_MAX + 8];
+static char folder[FOLDER_PATH_MAX];
+static char file[FOLDER_PATH_MAX + 8];
 
 static int make_folder(void **state)
 {
     (void)state;
-    certificate_make_folder(folder);
+    folder_make(folder);
     snprintf(file, sizeof file, "%s/tokens", folder);
     return 0;
 }
@@ -34,13 +34,13 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    certificate_remove_folder(folder);
+    folder_remove(folder);
     return 0;
 }
 
 static struct tokens *open_text(const char *text)
 {
-    certificate_write_text(file, text);
+    folder_write_text(file, text);
     struct tokens *tokens = tokens_open(file);
     assert_non_null(tokens);
     return tokens;
@@ -135,10 +135,10 @@ static void a_file_that_is_not_understood_is_refused_by_its_line(void **state)
         {"a\nsecret # of mine\n", "line 2 is"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        certificate_write_text(file, rows[i].text);
+        folder_write_text(file, rows[i].text);
         expect_refusal(rows[i].wanted);
     }
-    certificate_write_bytes(file, "a\nsecret\0\n", 10);
+    folder_write_bytes(file, "a\nsecret\0\n", 10);
     expect_refusal("line 2 is");
     remove(file);
     expect_refusal("cannot be read: No such file");
@@ -151,12 +151,12 @@ static void a_reload_takes_the_file_as_it_is_or_leaves_the_tokens(void **state)
 {
     (void)state;
     struct tokens *tokens = open_text("old\nboth\n");
-    certificate_write_text(file, "new\nboth\n");
+    folder_write_text(file, "new\nboth\n");
     assert_true(tokens_reload(tokens));
     assert_false(includes(tokens, "old"));
     assert_true(includes(tokens, "new"));
     assert_true(includes(tokens, "both"));
-    certificate_write_text(file, "newer\nno token\n");
+    folder_write_text(file, "newer\nno token\n");
     caught_begin();
     bool read = tokens_reload(tokens);
     assert_non_null(strstr(caught_end(), "line 2 is no token"));
@@ -169,7 +169,7 @@ static void a_reload_takes_the_file_as_it_is_or_leaves_the_tokens(void **state)
 static void a_file_that_all_may_read_is_told_from_one_that_few_may(void **state)
 {
     (void)state;
-    certificate_write_text(file, "a\n");
+    folder_write_text(file, "a\n");
     for (int everybody = 0; everybody < 2; everybody++) {
         chmod(file, everybody ? 0604 : 0640);
         struct tokens *tokens = tokens_open(file);
@@ -209,7 +209,7 @@ static void tokens_may_be_asked_while_they_are_read_again(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, keep_asking, &askers[i]), 0);
     }
     for (int i = 0; i < 200; i++) {
-        certificate_write_text(file, i % 2 ? "old\nboth\n" : "both\nnew\nand\nmore\n");
+        folder_write_text(file, i % 2 ? "old\nboth\n" : "both\nnew\nand\nmore\n");
         assert_true(tokens_reload(tokens));
     }
     atomic_store(&done, true);
