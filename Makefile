@@ -22,7 +22,7 @@ flags.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 cc.fuzz       := clang
 flags.fuzz    := -O2 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # A slice has a vector and one more element, some jobs have several, and some are not tried the quick way.
-flags.fuzz    += -DMSE_JOB_SLICE=9 -DMSE_JOB_TRIED_MAX=40 -DMSE_JOB_STRETCH=0
+flags.fuzz    += -DJOB_SLICE=9 -DJOB_TRIED_MAX=40 -DJOB_STRETCH=0
 
 # What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
 STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings
@@ -39,16 +39,16 @@ kernels.x86_64  := baseline avx2 avx512
 kernels.aarch64 := baseline
 kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
-KERNELS         := $(if $(wildcard src/kernel.c),$(or $(kernels.$(ARCH)),baseline))
+KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 
-# src/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
+# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
 TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
 
-LIBRARY_UNITS := $(filter-out kernel,$(basename $(notdir $(wildcard src/*.c)))) $(addprefix kernel_,$(KERNELS))
-SERVER_UNITS  := $(filter-out main,$(basename $(notdir $(wildcard server/*.c server/*.S))))
+LIBRARY_UNITS := $(filter-out src/mse/kernel,$(basename $(wildcard src/*.c src/*/*.c))) $(addprefix src/mse/kernel_,$(KERNELS))
+SERVER_UNITS  := $(filter-out server/main,$(basename $(wildcard server/*.[cS] server/*/*.[cS])))
 UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 TEST_SUPPORT  := $(basename $(wildcard tests/support/*.c))
 UNIT_SUPPORT  := $(filter-out tests/unit/test_%,$(basename $(wildcard tests/unit/*.c))) $(TEST_SUPPORT)
@@ -64,8 +64,8 @@ MAKEFLAGS += --no-builtin-rules
 # $(call variant_rules,name,output directory): all that is built of one variant.
 define variant_rules
 $1 := build/obj/$1
-$1.library := $(addprefix build/obj/$1/src/,$(addsuffix .o,$(LIBRARY_UNITS)))
-$1.server  := $(addprefix build/obj/$1/server/,$(addsuffix .o,$(SERVER_UNITS)))
+$1.library := $(LIBRARY_UNITS:%=build/obj/$1/%.o)
+$1.server  := $(SERVER_UNITS:%=build/obj/$1/%.o)
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
 $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
@@ -79,11 +79,11 @@ build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) -c -o $$@ $$<
 
-build/obj/$1/src/kernel_%.o: src/kernel.c | $(filter deps,$(MAKECMDGOALS))
+build/obj/$1/src/mse/kernel_%.o: src/mse/kernel.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
-build/obj/$1/src/%_wide.o: src/%_wide.c | $(filter deps,$(MAKECMDGOALS))
+build/obj/$1/src/decimal/%_wide.o: src/decimal/%_wide.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(wide.$(ARCH)) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
@@ -112,7 +112,7 @@ $$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
 # It fails the allocations of the server's own code.
 $2/tests/unit/test_short_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc,--wrap=free
 
--include $$(wildcard build/obj/$1/*/*.d build/obj/$1/*/*/*.d)
+-include $$(wildcard $$(addprefix build/obj/$1/,*/*.d */*/*.d))
 endef
 
 $(eval $(call variant_rules,release,build))
@@ -233,7 +233,7 @@ $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.se
 # Coverage is wanted of what is tried, not of what it is held against; and where long integers are added up, that of
 # every comparison would take most of the time and teach nothing.
 $(fuzz_support): flags.fuzz += -fno-sanitize=fuzzer-no-link
-build/obj/fuzz/src/exact.o: flags.fuzz += -fno-sanitize-coverage=trace-cmp
+build/obj/fuzz/src/mse/exact.o: flags.fuzz += -fno-sanitize-coverage=trace-cmp
 
 # It chooses the kernel itself.
 build/fuzz/fuzz_exact: LDFLAGS += -Wl,--wrap=dispatch_kernel

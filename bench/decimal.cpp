@@ -17,7 +17,7 @@
 #include <vector>
 
 extern "C" {
-#include "decimal.h"
+#include "decimal/decimal.h"
 }
 
 namespace

@@ -2,8 +2,8 @@
  *
  * Each layout is a text of COUNT numbers, fed in chunks of 64 KiB. A line is "name nanoseconds-a-number ns"; the least
  * of ROUNDS, in which reader and decimal_parse take turns. */
-#include "json_reader.h"
-#include "decimal.h"
+#include "json/json_reader.h"
+#include "decimal/decimal.h"
 
 #include <malloc.h>
 #include <math.h>

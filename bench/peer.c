@@ -2,7 +2,7 @@
  * still those of server/http.c. */
 #include "peer.h"
 
-#include <listener.h>
+#include "net/listener.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

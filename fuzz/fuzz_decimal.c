@@ -4,9 +4,9 @@
 
 #include "../tests/unit/bits.h"
 #include "../tests/unit/decimal_reference.h"
-#include "decimal.h"
-#include "decimal_wide.h"
-#include "dispatch.h"
+#include "decimal/decimal.h"
+#include "decimal/decimal_wide.h"
+#include "mse/dispatch.h"
 
 #include <math.h>
 #include <stdlib.h>

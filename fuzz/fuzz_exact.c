@@ -4,8 +4,8 @@
 
 #include "../tests/unit/bits.h"
 #include "../tests/unit/rational.h"
-#include "dispatch.h"
-#include "exact.h"
+#include "mse/dispatch.h"
+#include "mse/exact.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,11 +8,11 @@
 #include "input.h"
 #include "said.h"
 
-#include "exchange.h"
-#include "json_reader.h"
-#include "log.h"
-#include "openapi.h"
-#include "tokens.h"
+#include "http/exchange.h"
+#include "json/json_reader.h"
+#include "base/log.h"
+#include "page/openapi.h"
+#include "base/tokens.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -140,7 +140,7 @@ static const char *string_of(const cJSON *problem, const char *name)
     return member->valuestring;
 }
 
-static void must_be_problem(const cJSON *problem, const struct answer *answer, size_t body_length)
+static void must_be_problem(const cJSON *problem, const struct response *answer, size_t body_length)
 {
     char line[256];
     const cJSON *status = cJSON_GetObjectItemCaseSensitive(problem, "status");
@@ -156,7 +156,7 @@ static void must_be_problem(const cJSON *problem, const struct answer *answer, s
     must(cJSON_GetArraySize(problem) == 4 + (pointer != NULL) + (offset != NULL));
 }
 
-static void must_be_listed(const struct request *request, const struct answer *answer, const char *text, size_t length,
+static void must_be_listed(const struct request *request, const struct response *answer, const char *text, size_t length,
                            size_t body_length)
 {
     char status[8];
@@ -191,11 +191,11 @@ static void must_be_listed(const struct request *request, const struct answer *a
 }
 
 /* Takes the source's text in pieces, the room for each being one of the settings. */
-static char *drain(const struct answer *answer, struct exchange *exchange, struct input *input, size_t *length)
+static char *drain(const struct response *answer, struct exchange *exchange, struct input *input, size_t *length)
 {
     char *text = NULL;
     for (size_t written = 1; written > 0; *length += written) {
-        size_t room = ANSWER_ROOM_MIN + input_setting(input);
+        size_t room = RESPONSE_ROOM_MIN + input_setting(input);
         text = realloc(text, *length + room);
         if (text == NULL) abort();
         written = answer->next(answer->source, text + *length, room);
@@ -247,8 +247,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(lines);
     if (!exchange_is_urgent(exchange)) input_feed(&input, request.body, take, exchange);
 
-    struct answer answer;
-    while (!exchange_answer(exchange, &answer)) {
+    struct response answer;
+    while (!exchange_respond(exchange, &answer)) {
     }
     size_t length = answer.length;
     char *text = answer.next != NULL ? drain(&answer, exchange, &rooms, &length) : answer.text;

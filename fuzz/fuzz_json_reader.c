@@ -4,7 +4,7 @@
 
 #include "../tests/unit/json_reference.h"
 #include "../tests/unit/outline.h"
-#include "json_reader.h"
+#include "json/json_reader.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "opinion.h"
 
 #include "../tests/unit/bits.h"
-#include "json_reader.h"
+#include "json/json_reader.h"
 
 #include <math.h>
 #include <string.h>
@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cJSON *root = opinion_of(input.text, input.length);
         must(root != NULL);
         if (reader.error.fault == JSON_READER_NO_FAULT) {
-            cJSON *outline = cJSON_Parse(reader.outline); /* as mse_request reads it */
+            cJSON *outline = cJSON_Parse(reader.outline); /* as request reads it */
             must(outline != NULL);
             must_be_same(root, outline, &reader);
             cJSON_Delete(outline);

@@ -6,7 +6,7 @@
 #include "input.h"
 #include "said.h"
 
-#include "address.h"
+#include "base/address.h"
 #include "options.h"
 
 #include <ctype.h>
@@ -82,7 +82,7 @@ static const struct number {
     {"--max-connections=", "MSE_MAX_CONNECTIONS", COUNT, 1, 1000000},
     {"--max-body=", "MSE_MAX_BODY", SIZE, 1, UINT64_MAX},
     {"--max-memory=", "MSE_MAX_MEMORY", SIZE, 1, UINT64_MAX},
-    {"--request-timeout=", "MSE_REQUEST_TIMEOUT", TIME, 1, INT_MAX},
+    {"--request-timeout=", "REQUEST_TIMEOUT", TIME, 1, INT_MAX},
     {"--idle-timeout=", "MSE_IDLE_TIMEOUT", TIME, 1, INT_MAX},
     {"--drain-timeout=", "MSE_DRAIN_TIMEOUT", TIME, 0, INT_MAX},
 };

@@ -6,7 +6,7 @@
 #include "input.h"
 #include "said.h"
 
-#include "tokens.h"
+#include "base/tokens.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* main.c - options -> start -> take connections until a signal -> drain. */
 #include "check.h"
-#include "http.h"
-#include "listener.h"
-#include "log.h"
-#include "machine.h"
+#include "net/daemon.h"
+#include "net/listener.h"
+#include "base/log.h"
+#include "base/system.h"
 #include "options.h"
-#include "tls.h"
-#include "tokens.h"
+#include "net/tls.h"
+#include "base/tokens.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,7 @@ enum { EXIT_BAD_OPTION = 2 };
 
 struct server {
     struct service service;
-    struct http *http;
+    struct daemon *http;
     int listener;
     int signals; /* readable when SIGTERM, SIGINT or SIGHUP has come */
 };
@@ -53,7 +53,7 @@ struct server {
 static void take(void *context, int socket, const struct sockaddr *peer, socklen_t length)
 {
     struct server *server = context;
-    http_take(server->http, socket, peer, length);
+    daemon_take(server->http, socket, peer, length);
 }
 
 /* Signals become readable events; all threads started later inherit the mask. */
@@ -138,7 +138,7 @@ static size_t connections_possible(size_t wanted)
 static void set_memory(void)
 {
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
-    machine_refuse_unasked_huge_pages();
+    system_refuse_unasked_huge_pages();
 }
 
 static bool start(struct server *server, const struct options *options)
@@ -164,7 +164,7 @@ static bool start(struct server *server, const struct options *options)
                  address_text((const struct sockaddr *)&options->address, name), strerror(errno));
         return false;
     }
-    server->http = http_start(&server->service, options->threads);
+    server->http = daemon_start(&server->service, options->threads);
     if (server->http == NULL) {
         log_line("cannot start %u threads: %s", options->threads, strerror(errno));
         return false;
@@ -200,7 +200,7 @@ static bool drain(struct server *server, unsigned timeout)
     listener_accept(server->listener, take, server); /* those who have connected are answered, too */
     close(server->listener);
 
-    int64_t deadline = machine_milliseconds() + timeout;
+    int64_t deadline = system_milliseconds() + timeout;
     int quiet = 0;
     while (quiet < DRAIN_QUIET) {
         connections_expire(&server->service.connections);
@@ -209,7 +209,7 @@ static bool drain(struct server *server, unsigned timeout)
             return false;
         }
         quiet = atomic_load(&server->service.requests) == 0 ? quiet + DRAIN_TICK : 0;
-        if (machine_milliseconds() >= deadline && quiet == 0) {
+        if (system_milliseconds() >= deadline && quiet == 0) {
             log_line("stopped after the drain time-out: %zu requests lost", atomic_load(&server->service.requests));
             return false;
         }
@@ -249,7 +249,7 @@ int main(int argc, char **argv)
     if (!start(&server, &options)) return EXIT_FAILURE;
     serve(&server);
     if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);
-    http_stop(server.http);
+    daemon_stop(server.http);
     tls_close(server.service.tls);
     tokens_close(server.service.tokens);
     log_line("stopped");

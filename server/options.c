@@ -1,7 +1,7 @@
 /* options.c - command line and environment -> struct options. Every limit that can be set lives here. */
 #include "options.h"
 
-#include "machine.h"
+#include "base/system.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -297,7 +297,7 @@ enum options_status options_read(struct options *options, int argc, char **argv)
     long_options[ROW_COUNT + 1] = (struct option){"help", no_argument, NULL, HELP};
     long_options[ROW_COUNT + 2] = (struct option){"version", no_argument, NULL, VERSION};
 
-    *options = (struct options){.threads = machine_cores(), .max_memory = machine_memory() / 2};
+    *options = (struct options){.threads = system_cores(), .max_memory = system_memory() / 2};
     if (!read_environment(options)) return OPTIONS_BAD;
 
     int chosen;

@@ -2,7 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-#include "log.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stdint.h>

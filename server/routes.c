@@ -1,20 +1,20 @@
 /* routes.c - method and path -> endpoint: the table to look at first. */
 #include "routes.h"
 
-#include "mse_endpoint.h"
-#include "openapi.h"
-#include "problem.h"
+#include "loss/endpoint.h"
+#include "page/openapi.h"
+#include "http/problem.h"
 
 #include <string.h>
 
-static bool answer_constant(struct answer *answer, const char *media_type, const char *text, size_t length)
+static bool answer_constant(struct response *answer, const char *media_type, const char *text, size_t length)
 {
-    *answer = (struct answer){
+    *answer = (struct response){
         .status = 200, .media_type = media_type, .text = (char *)text, .constant = true, .length = length};
     return true;
 }
 
-static bool answer_health(void *state, struct service *service, struct answer *answer)
+static bool answer_health(void *state, struct service *service, struct response *answer)
 {
     static const char alive[] = "{\"status\":\"ok\"}";
     (void)state;
@@ -22,20 +22,20 @@ static bool answer_health(void *state, struct service *service, struct answer *a
     return answer_constant(answer, "application/json", alive, sizeof alive - 1);
 }
 
-static bool answer_readiness(void *state, struct service *service, struct answer *answer)
+static bool answer_readiness(void *state, struct service *service, struct response *answer)
 {
     static const char ready[] = "{\"status\":\"ready\"}";
     (void)state;
     if (atomic_load(&service->draining)) {
         struct problem problem;
         problem_set(&problem, PROBLEM_DRAINING, "", "Send new requests to another instance.");
-        problem_answer(&problem, answer);
+        problem_respond(&problem, answer);
         return true;
     }
     return answer_constant(answer, "application/json", ready, sizeof ready - 1);
 }
 
-static bool answer_openapi(void *state, struct service *service, struct answer *answer)
+static bool answer_openapi(void *state, struct service *service, struct response *answer)
 {
     (void)state;
     (void)service;
@@ -43,7 +43,7 @@ static bool answer_openapi(void *state, struct service *service, struct answer *
                            (size_t)(openapi_document_end - openapi_document));
 }
 
-static bool answer_metrics(void *state, struct service *service, struct answer *answer)
+static bool answer_metrics(void *state, struct service *service, struct response *answer)
 {
     (void)state;
     struct metrics_levels levels = {.requests = atomic_load(&service->requests),
@@ -53,12 +53,12 @@ static bool answer_metrics(void *state, struct service *service, struct answer *
                                     .connections_kept_limit = CONNECTIONS_KEPT_MAX,
                                     .tensor_bytes = atomic_load(&service->budget.used),
                                     .tensor_bytes_limit = service->budget.limit};
-    *answer = (struct answer){.status = 200, .media_type = METRICS_MEDIA_TYPE};
+    *answer = (struct response){.status = 200, .media_type = METRICS_MEDIA_TYPE};
     answer->text = metrics_print(&levels, &answer->length);
     if (answer->text == NULL) {
         struct problem problem;
         problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
-        problem_answer(&problem, answer);
+        problem_respond(&problem, answer);
     }
     return true;
 }
@@ -67,8 +67,8 @@ static bool answer_metrics(void *state, struct service *service, struct answer *
 #define POST_ALLOW "POST, OPTIONS"
 
 static const struct route routes[] = {
-    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, mse_endpoint_open, mse_endpoint_receive,
-     mse_endpoint_answer, mse_endpoint_close},
+    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, endpoint_open, endpoint_receive,
+     endpoint_respond, endpoint_close},
     {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, false, NULL, NULL, answer_health, NULL},
     {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, false, NULL, NULL, answer_readiness, NULL},
     {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL, answer_metrics, NULL},

@@ -2,8 +2,8 @@
 #ifndef ROUTES_H
 #define ROUTES_H
 
-#include "answer.h"
-#include "metrics.h"
+#include "http/response.h"
+#include "base/metrics.h"
 #include "service.h"
 
 /* What stands at a path. GET comes with HEAD; OPTIONS is everywhere. */
@@ -18,7 +18,7 @@ struct route {
      * A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
     void *(*open)(struct service *service);
     void (*receive)(void *state, const char *bytes, size_t length);
-    bool (*answer)(void *state, struct service *service, struct answer *answer);
+    bool (*answer)(void *state, struct service *service, struct response *answer);
     void (*close)(void *state);
 };
 

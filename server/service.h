@@ -3,8 +3,8 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include "connections.h"
-#include "tensor.h"
+#include "net/connections.h"
+#include "base/tensor.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""decimal_powers.py > src/decimal_powers.c - writes the table of powers of ten that decimal_parse and decimal_print
+"""decimal_powers.py > src/decimal/decimal_powers.c - writes the table of powers of ten that decimal_parse and decimal_print
 share: for each q the 128 leading bits of 10^q, cut off, not rounded."""
 
 FIRST, LAST = -342, 324

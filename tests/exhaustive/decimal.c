@@ -7,8 +7,8 @@
 #include "../unit/bits.h"
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
-#include "decimal_shortest.h"
-#include "decimal_wide.h"
+#include "decimal/decimal_shortest.h"
+#include "decimal/decimal_wide.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef DECIMAL_REFERENCE_H
 #define DECIMAL_REFERENCE_H
 
-#include "decimal.h"
+#include "decimal/decimal.h"
 
 /* As decimal_parse. */
 enum decimal_status reference_parse(const char *text, const char *limit, const char **end, double *value);

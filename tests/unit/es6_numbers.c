@@ -1,7 +1,7 @@
 /* es6_numbers.c - see es6_numbers.h. */
 #include "es6_numbers.h"
 #include "bits.h"
-#include "decimal.h"
+#include "decimal/decimal.h"
 
 #include <gnutls/crypto.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #ifndef JSON_REFERENCE_H
 #define JSON_REFERENCE_H
 
-#include "json_reader.h"
+#include "json/json_reader.h"
 
 struct json_reference {
     enum json_reader_fault fault;

@@ -2,7 +2,7 @@
 #ifndef OUTLINE_H
 #define OUTLINE_H
 
-#include "json_reader.h"
+#include "json/json_reader.h"
 
 /* Writes the outline to out with every [k] that stands outside of strings replaced by its tensor, as arrays of %.17g:
  * what json_reference calls expanded. */

@@ -2,7 +2,7 @@
 #ifndef READING_H
 #define READING_H
 
-#include "json_reader.h"
+#include "json/json_reader.h"
 
 /* Reads text, cut into two chunks at cut, or into single bytes if cut is SIZE_MAX; every chunk ends at a protected
  * page. Returns one of the following, valid until the next call but one.

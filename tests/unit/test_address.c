@@ -1,5 +1,5 @@
 /* test_address.c - socket addresses as text, and who can reach them. */
-#include "address.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

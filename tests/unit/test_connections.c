@@ -1,5 +1,5 @@
 /* test_connections.c - who must have moved on, and who has. */
-#include "connections.h"
+#include "net/connections.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

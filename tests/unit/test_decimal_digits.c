@@ -1,6 +1,6 @@
 /* test_decimal_digits.c - digits in words and in vectors: both forms of a function give one result. */
 #include "bits.h"
-#include "decimal_digits.h"
+#include "decimal/decimal_digits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_decimal_powers.c - derives the table of powers of ten anew, with GMP. */
-#include "decimal_powers.h"
+#include "decimal/decimal_powers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

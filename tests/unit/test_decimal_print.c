@@ -3,9 +3,9 @@
  */
 #include "bits.h"
 #include "decimal_reference.h"
-#include "decimal_shortest.h"
-#include "decimal_wide.h"
-#include "dispatch.h"
+#include "decimal/decimal_shortest.h"
+#include "decimal/decimal_wide.h"
+#include "mse/dispatch.h"
 #include "es6_numbers.h"
 
 #include <math.h>

@@ -2,8 +2,8 @@
  * hold by themselves, and end where they do. */
 #include "bits.h"
 #include "decimal_check.h"
-#include "decimal_wide.h"
-#include "dispatch.h"
+#include "decimal/decimal_wide.h"
+#include "mse/dispatch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "exact.h"
+#include "mse/exact.h"
 #include "families.h"
 #include "rational.h"
 

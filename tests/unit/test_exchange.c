@@ -1,8 +1,8 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
-#include "exchange.h"
+#include "http/exchange.h"
 
 #include "../support/folder.h"
-#include "tokens.h"
+#include "base/tokens.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,12 +24,12 @@ static struct head head_of(const char *method, const char *target)
 /* The status of the answer to a head and a body; its text must hold wanted. */
 static unsigned status_of(const struct head *head, const char *body, bool urgent, const char *wanted)
 {
-    struct answer answer;
+    struct response answer;
     struct exchange *exchange = exchange_open(&service, head);
     assert_non_null(exchange);
     assert_int_equal(exchange_is_urgent(exchange), urgent);
     if (!urgent) exchange_receive(exchange, body, strlen(body));
-    exchange_answer(exchange, &answer);
+    exchange_respond(exchange, &answer);
     if (answer.length > 0) {
         char *text = strndup(answer.text, answer.length);
         if (strstr(text, wanted) == NULL) fail_msg("no \"%s\" in %s", wanted, text);
@@ -181,13 +181,13 @@ static void a_draining_server_takes_no_new_work(void **state)
 /* What the challenge in the answer to POST /mse is, or NULL where there is none. */
 static const char *challenge_to(const char *authorization)
 {
-    struct answer answer;
+    struct response answer;
     struct head head = head_of("POST", "/mse");
     head.authorization = authorization;
     struct exchange *exchange = exchange_open(&service, &head);
     assert_false(exchange_is_urgent(exchange));
     exchange_receive(exchange, good, strlen(good));
-    while (!exchange_answer(exchange, &answer)) continue;
+    while (!exchange_respond(exchange, &answer)) continue;
     if (answer.next != NULL) answer.release(answer.source);
     if (!answer.constant) free(answer.text);
     exchange_close(exchange);

@@ -1,5 +1,5 @@
 /* test_json_text.c - the automata of strings and numbers, tried on all there is of what is small enough for that. */
-#include "json_text.h"
+#include "json/json_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

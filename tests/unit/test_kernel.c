@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "dispatch.h"
-#include "exact.h"
+#include "mse/dispatch.h"
+#include "mse/exact.h"
 #include "families.h"
 #include "mse.h"
 #include "rational.h"

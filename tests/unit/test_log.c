@@ -1,5 +1,5 @@
 /* test_log.c - lines as they reach standard error. */
-#include "log.h"
+#include "base/log.h"
 
 #include "caught.h"
 

@@ -1,5 +1,5 @@
 /* test_media_type.c - Accept and Content-Type headers as callers write them. */
-#include "media_type.h"
+#include "http/media_type.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

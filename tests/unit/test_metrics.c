@@ -1,5 +1,5 @@
 /* test_metrics.c - what is counted, and how it is told. */
-#include "metrics.h"
+#include "base/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

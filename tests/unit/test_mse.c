@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "dispatch.h"
+#include "mse/dispatch.h"
 #include "families.h"
 #include "mse.h"
 #include "rational.h"

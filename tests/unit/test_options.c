@@ -2,7 +2,7 @@
 #include "options.h"
 
 #include "caught.h"
-#include "machine.h"
+#include "base/system.h"
 
 #include <getopt.h>
 #include <netinet/in.h>
@@ -42,9 +42,9 @@ static void nothing_needs_to_be_configured(void **state)
     assert_int_equal(v4->sin_family, AF_INET);
     assert_int_equal(ntohl(v4->sin_addr.s_addr), INADDR_LOOPBACK);
     assert_int_equal(ntohs(v4->sin_port), 8080);
-    assert_int_equal(options.threads, machine_cores());
+    assert_int_equal(options.threads, system_cores());
     assert_int_equal(options.max_body, 256 << 20);
-    assert_int_equal(options.max_memory, machine_memory() / 2);
+    assert_int_equal(options.max_memory, system_memory() / 2);
     assert_int_equal(options.max_connections, 10000);
     assert_int_equal(options.request_timeout, 60000);
     assert_int_equal(options.idle_timeout, 75000);

@@ -1,5 +1,5 @@
 /* test_problem.c - problem documents, read back with cJSON. */
-#include "problem.h"
+#include "http/problem.h"
 
 #include <cjson/cJSON.h>
 #include <setjmp.h>
@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 /* The document of a problem; its answer goes to *answer, less the text. */
-static cJSON *document_of(const struct problem *problem, struct answer *answer)
+static cJSON *document_of(const struct problem *problem, struct response *answer)
 {
-    problem_answer(problem, answer);
+    problem_respond(problem, answer);
     assert_string_equal(answer->media_type, "application/problem+json");
     cJSON *document = cJSON_ParseWithLength(answer->text, answer->length);
     assert_non_null(document);
@@ -30,7 +30,7 @@ static const char *string_at(const cJSON *document, const char *name)
 static void a_problem_document_has_the_members_of_rfc_9457(void **state)
 {
     struct problem problem;
-    struct answer answer;
+    struct response answer;
     (void)state;
     problem_set(&problem, PROBLEM_SHAPE_MISMATCH, "/targets", "Give \"%s\" the shape %s.", "targets", "[2,3]");
     cJSON *document = document_of(&problem, &answer);
@@ -48,12 +48,12 @@ static void a_problem_document_has_the_members_of_rfc_9457(void **state)
 static void an_offset_is_given_to_the_byte_however_large(void **state)
 {
     struct problem problem;
-    struct answer answer;
+    struct response answer;
     (void)state;
     problem_set(&problem, PROBLEM_MALFORMED_JSON, "", "Write it.");
     problem.has_offset = true;
     problem.offset = 123456789012345;
-    problem_answer(&problem, &answer);
+    problem_respond(&problem, &answer);
     assert_non_null(strstr(answer.text, "\"offset\":123456789012345}"));
     assert_null(strstr(answer.text, "pointer"));
     free(answer.text);
@@ -62,7 +62,7 @@ static void an_offset_is_given_to_the_byte_however_large(void **state)
 static void memory_and_draining_say_when_to_try_again(void **state)
 {
     struct problem problem;
-    struct answer answer;
+    struct response answer;
     (void)state;
     problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Later.");
     cJSON_Delete(document_of(&problem, &answer));
@@ -99,11 +99,11 @@ static void a_problem_is_answered_even_without_memory(void **state)
 {
     cJSON_Hooks none = {no_memory, free};
     struct problem problem;
-    struct answer answer;
+    struct response answer;
     (void)state;
     problem_set(&problem, PROBLEM_WRONG_TYPE, "", "Change it.");
     cJSON_InitHooks(&none);
-    problem_answer(&problem, &answer);
+    problem_respond(&problem, &answer);
     cJSON_InitHooks(NULL);
     assert_true(answer.constant);
     assert_int_equal(answer.status, 503);

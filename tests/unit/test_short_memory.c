@@ -1,7 +1,7 @@
 /* test_short_memory.c - every allocation that a request makes fails once: the answer is clean, nothing leaks.
  *
  * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's come by its hooks. */
-#include "exchange.h"
+#include "http/exchange.h"
 
 #include <cjson/cJSON.h>
 #include <setjmp.h>
@@ -51,7 +51,7 @@ void __wrap_free(void *block)
 static struct service service = {.max_body = 1 << 20, .budget = {.limit = 1 << 24}};
 
 /* Consumes an answer as http.c does. */
-static void consume(struct answer *answer)
+static void consume(struct response *answer)
 {
     if (answer->next != NULL) {
         char piece[1024];
@@ -66,12 +66,12 @@ static void consume(struct answer *answer)
 static unsigned status_of(const char *target, const char *body, long failing)
 {
     struct head head = {.method = body != NULL ? "POST" : "GET", .target = target, .version = "HTTP/1.1", .hosts = 1};
-    struct answer answer;
+    struct response answer;
     allocations_left = failing;
     struct exchange *exchange = exchange_open(&service, &head);
     if (exchange == NULL) return 0;
     if (body != NULL) exchange_receive(exchange, body, strlen(body));
-    while (!exchange_answer(exchange, &answer)) continue;
+    while (!exchange_respond(exchange, &answer)) continue;
     consume(&answer);
     exchange_close(exchange);
     return answer.status;

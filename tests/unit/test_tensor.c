@@ -1,5 +1,5 @@
 /* test_tensor.c - tensors grow, are charged, and give back. */
-#include "tensor.h"
+#include "base/tensor.h"
 
 #include <pthread.h>
 #include <setjmp.h>

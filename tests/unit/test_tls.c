@@ -1,5 +1,5 @@
 /* test_tls.c - certificate files -> what the other end of a handshake is shown. */
-#include "tls.h"
+#include "net/tls.h"
 
 #include "../support/certificate.h"
 #include "../support/folder.h"

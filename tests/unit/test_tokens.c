@@ -1,5 +1,5 @@
 /* test_tokens.c - a file of tokens -> who is let in. */
-#include "tokens.h"
+#include "base/tokens.h"
 
 #include "../support/folder.h"
 #include "caught.h"

@@ -1,0 +1,267 @@
+/* fuzz_mse_request.c - a document -> a request and its answer, or a problem. Which it must be says cJSON's reading of
+ * the document; what the answer must hold, GMP's rationals. */
+#include "input.h"
+#include "opinion.h"
+#include "pool.h"
+
+#include "../tests/unit/rational.h"
+#include "loss/reply.h"
+#include "loss/request.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tensor_budget budget;
+
+static void take(void *to, const char *bytes, size_t length)
+{
+    json_reader_feed(to, bytes, length);
+}
+
+/* ---- requests and problems */
+
+static bool is_one_of(const cJSON *value, const char *const *names)
+{
+    while (*names != NULL && !(cJSON_IsString(value) && strcmp(value->valuestring, *names) == 0)) names++;
+    return *names != NULL;
+}
+
+static bool begins_with_number(const cJSON *value)
+{
+    if (!cJSON_IsArray(value)) return false;
+    while (cJSON_IsArray(value)) value = value->child;
+    return cJSON_IsNumber(value);
+}
+
+static bool is_list_of_gradients(const cJSON *list)
+{
+    static const char *const names[] = {"predictions", "targets", NULL};
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > 2) return false;
+    for (const cJSON *name = list->child; name != NULL; name = name->next) {
+        if (!is_one_of(name, names)) return false;
+    }
+    const cJSON *first = list->child, *second = first != NULL ? first->next : NULL;
+    return second == NULL || strcmp(first->valuestring, second->valuestring) != 0;
+}
+
+/* Of rectangular arrays of numbers. */
+static bool same_shape(const cJSON *a, const cJSON *b)
+{
+    for (; cJSON_IsArray(a) && cJSON_IsArray(b); a = a->child, b = b->child) {
+        if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) return false;
+    }
+    return cJSON_IsNumber(a) && cJSON_IsNumber(b);
+}
+
+/* Whether a document that json_reader finds no fault in is a request. */
+static bool is_request(const cJSON *root)
+{
+    static const char *const reductions[] = {"mean", "sum", "none", NULL};
+    const cJSON *predictions = cJSON_GetObjectItemCaseSensitive(root, "predictions");
+    const cJSON *targets = cJSON_GetObjectItemCaseSensitive(root, "targets");
+    const cJSON *weights = cJSON_GetObjectItemCaseSensitive(root, "weights");
+    const cJSON *reduction = cJSON_GetObjectItemCaseSensitive(root, "reduction");
+    const cJSON *gradients = cJSON_GetObjectItemCaseSensitive(root, "gradients");
+    int known = 2 + (weights != NULL) + (reduction != NULL) + (gradients != NULL);
+
+    if (!cJSON_IsObject(root) || cJSON_GetArraySize(root) != known) return false;
+    if (!begins_with_number(predictions) || !begins_with_number(targets)) return false;
+    if (!same_shape(predictions, targets)) return false;
+    if (weights != NULL && !(begins_with_number(weights) && same_shape(predictions, weights))) return false;
+    return (reduction == NULL || is_one_of(reduction, reductions)) &&
+           (gradients == NULL || is_list_of_gradients(gradients));
+}
+
+static void must_explain(const struct problem *problem)
+{
+    must(problem->type >= PROBLEM_WRONG_TYPE && problem->type <= PROBLEM_OVERFLOW);
+    must(problem->detail[0] != '\0' && memchr(problem->detail, '\0', sizeof problem->detail) != NULL);
+    must(problem->pointer[0] == '\0' || problem->pointer[0] == '/');
+    must(!problem->has_offset);
+}
+
+static void must_be_sound(const struct request *request)
+{
+    must(request->predictions.length > 0 && tensor_same_shape(&request->predictions, &request->targets));
+    if (request->weights.length > 0) must(tensor_same_shape(&request->predictions, &request->weights));
+}
+
+/* ---- the answer */
+
+/* What the answer must hold. */
+struct expected {
+    size_t n;
+    double *losses; /* one, or n under "none" */
+    double *gradient;
+    bool each, wants_predictions, wants_targets;
+    bool refused;
+    enum problem_type problem;
+};
+
+static bool all_zero(const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != 0) return false;
+    }
+    return true;
+}
+
+static bool any_negative(const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] < 0) return true;
+    }
+    return false;
+}
+
+static bool any_infinite(const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (isinf(values[i])) return true;
+    }
+    return false;
+}
+
+static void expect(struct expected *expected, const struct request *request)
+{
+    const double *predictions = request->predictions.values, *targets = request->targets.values;
+    const double *weights = request->weights.values;
+    enum mse_reduction reduction = request->reduction == REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
+    size_t n = request->predictions.length;
+    *expected = (struct expected){.n = n,
+                                  .losses = calloc(n, sizeof(double)),
+                                  .gradient = calloc(n, sizeof(double)),
+                                  .each = request->reduction == REQUEST_NONE,
+                                  .wants_predictions = request->wants_predictions,
+                                  .wants_targets = request->wants_targets,
+                                  .problem = PROBLEM_OVERFLOW};
+    if (expected->losses == NULL || expected->gradient == NULL) abort();
+    bool negative = weights != NULL && any_negative(weights, n);
+    if (negative || (reduction == MSE_MEAN && weights != NULL && all_zero(weights, n))) {
+        expected->problem = negative ? PROBLEM_NEGATIVE_WEIGHT : PROBLEM_ZERO_WEIGHTS;
+        expected->refused = true;
+        return;
+    }
+    if (expected->each) {
+        rational_losses(predictions, targets, weights, n, expected->losses);
+    } else {
+        expected->losses[0] = rational_loss(predictions, targets, weights, n, reduction);
+    }
+    rational_gradient(predictions, targets, weights, n, reduction, expected->gradient);
+    expected->refused = any_infinite(expected->losses, n) ||
+                        ((request->wants_predictions || request->wants_targets) && any_infinite(expected->gradient, n));
+}
+
+/* Numbers nested to the shape. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tensor's rank. */
+static void must_hold(const cJSON *value, const struct tensor *shape, size_t level, const double **next, double sign)
+{
+    if (level == shape->rank) {
+        must(cJSON_IsNumber(value) && value->valuedouble == sign * *(*next)++);
+        return;
+    }
+    must(cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == shape->shape[level]);
+    for (value = value->child; value != NULL; value = value->next) must_hold(value, shape, level + 1, next, sign);
+}
+
+static void must_hold_gradient(const cJSON *gradients, const char *name, bool wanted, const struct expected *expected,
+                               const struct tensor *shape, double sign)
+{
+    const cJSON *gradient = cJSON_GetObjectItemCaseSensitive(gradients, name);
+    const double *next = expected->gradient;
+    must((gradient != NULL) == wanted);
+    if (wanted) must_hold(gradient, shape, 0, &next, sign);
+}
+
+static void must_answer(const char *text, size_t length, const struct expected *expected, const struct tensor *shape)
+{
+    const char *end;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    must(root != NULL && end == text + length);
+    const cJSON *loss = root->child, *gradients = loss->next;
+    const double *next = expected->losses;
+    must(strcmp(loss->string, "loss") == 0);
+    if (expected->each) {
+        must_hold(loss, shape, 0, &next, 1);
+    } else {
+        must(cJSON_IsNumber(loss) && loss->valuedouble == *next);
+    }
+    must((gradients != NULL) == (expected->wants_predictions || expected->wants_targets));
+    must_hold_gradient(gradients, "predictions", expected->wants_predictions, expected, shape, 1);
+    must_hold_gradient(gradients, "targets", expected->wants_targets, expected, shape, -1);
+    cJSON_Delete(root);
+}
+
+/* Takes the source's text, piece by piece in the least room there is. */
+static char *drain(struct response *answer, size_t *length)
+{
+    char *text = NULL;
+    *length = 0;
+    for (size_t written = 1; written > 0; *length += written) {
+        text = realloc(text, *length + RESPONSE_ROOM_MIN);
+        if (text == NULL) abort();
+        written = answer->next(answer->source, text + *length, RESPONSE_ROOM_MIN);
+        must(written <= RESPONSE_ROOM_MIN);
+    }
+    answer->release(answer->source);
+    return text;
+}
+
+/* Takes the request. */
+static void compute(struct request *request)
+{
+    struct tensor shape = request->predictions; /* for its shape alone */
+    struct expected expected;
+    struct job job;
+    struct response answer;
+    struct problem problem;
+    enum job_status status;
+    expect(&expected, request);
+    job_init(&job, request);
+    do status = job_step(&job, &problem);
+    while (status == JOB_MORE);
+    must(status == (expected.refused ? JOB_BAD : JOB_DONE));
+    if (status == JOB_BAD) {
+        must_explain(&problem);
+        must(problem.type == expected.problem);
+    } else {
+        must(reply_answer(&job, &answer) && answer.status == 200);
+        size_t length = answer.length;
+        char *text = answer.next != NULL ? drain(&answer, &length) : answer.text;
+        must_answer(text, length, &expected, &shape);
+        free(text);
+    }
+    job_free(&job);
+    free(expected.losses);
+    free(expected.gradient);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct json_reader reader;
+    struct input input = input_of(data, size);
+    struct request request;
+    struct problem problem;
+    pool_serve_gmp();
+    budget.limit = SIZE_MAX;
+    json_reader_init(&reader, &budget);
+    input_feed(&input, 0, take, &reader);
+    json_reader_finish(&reader);
+    if (reader.error.fault == JSON_READER_NO_FAULT) {
+        cJSON *root = opinion_of(input.text, input.length);
+        bool read = request_read(&request, &reader, &problem);
+        must(read == is_request(root));
+        cJSON_Delete(root);
+        if (read) {
+            must_be_sound(&request);
+            compute(&request);
+        } else {
+            must_explain(&problem);
+        }
+        request_free(&request);
+    }
+    json_reader_free(&reader);
+    must(budget.used == 0);
+    return 0;
+}

@@ -1,0 +1,144 @@
+/* head.c - what a request's head says, and whether it says it in one way only. Knows nothing of routes. */
+#include "http/head.h"
+
+#include "http/media_type.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_equal(const char *text, const char *other)
+{
+    return text != NULL && strcasecmp(text, other) == 0;
+}
+
+/* Whether a name begins with another and goes on. */
+static bool goes_on_after(const char *name, size_t length, const char *beginning)
+{
+    size_t least = strlen(beginning);
+    return length > least && strncasecmp(name, beginning, least) == 0;
+}
+
+/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends the text of a folded
+ * line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5, and the body a second request. */
+static bool is_bad_name(const char *name, size_t length)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL) return true;
+    }
+    return length == 0 || goes_on_after(name, length, "Content-Length") ||
+           goes_on_after(name, length, "Transfer-Encoding");
+}
+
+/* Most headers matter to nobody, and most names differ in length. */
+static bool is_named(const char *name, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && strcasecmp(name, wanted) == 0;
+}
+
+void head_add(struct head *head, const char *name, const char *value)
+{
+    size_t length = strlen(name);
+    if (is_bad_name(name, length)) {
+        head->has_bad_name = true;
+    } else if (is_named(name, length, "Host")) {
+        head->hosts++;
+    } else if (is_named(name, length, "Accept")) {
+        if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
+    } else if (is_named(name, length, "Content-Type")) {
+        head->content_type = value;
+    } else if (is_named(name, length, "Content-Length")) {
+        head->content_length = value;
+        head->content_lengths++;
+    } else if (is_named(name, length, "Content-Encoding")) {
+        head->content_encoding = value;
+    } else if (is_named(name, length, "Transfer-Encoding")) {
+        head->transfer_encoding = value;
+        head->transfer_encodings++;
+    } else if (is_named(name, length, "Expect")) {
+        head->expect = value;
+    } else if (is_named(name, length, "Authorization")) {
+        head->authorization = value;
+    } else if (is_named(name, length, "traceparent")) {
+        head->traceparent = value;
+    }
+}
+
+const char *head_path(const struct head *head)
+{
+    const char *authority = head->target[0] == '/' ? NULL : strstr(head->target, "://");
+    if (authority == NULL) return head->target;
+    const char *path = strchr(authority + 3, '/');
+    return path != NULL ? path : "/";
+}
+
+uint64_t head_body_length(const struct head *head)
+{
+    return head->content_length != NULL ? strtoull(head->content_length, NULL, 10) : 0;
+}
+
+bool head_awaits_leave(const struct head *head)
+{
+    return is_equal(head->expect, "100-continue");
+}
+
+/* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read it can be made to
+ * take one request for two. */
+const char *head_framing_fault(const struct head *head)
+{
+    bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
+    if (head->has_bad_name) return "Send each header on one line, its name a token that a colon ends.";
+    if (is_1_1 && head->hosts == 0) return "Send a Host header.";
+    if (head->hosts > 1) return "Send one Host header only.";
+    if (head->content_lengths > 1) return "Send one Content-Length header only.";
+    if (head->transfer_encodings == 0) return NULL;
+    if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
+    if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {
+        return "Send the body with a Content-Length, or with HTTP/1.1 and Transfer-Encoding: chunked.";
+    }
+    return NULL;
+}
+
+const char *head_bearer_token(const struct head *head, size_t *length)
+{
+    static const char scheme[] = "Bearer ";
+    if (head->authorization == NULL || strncasecmp(head->authorization, scheme, sizeof scheme - 1) != 0) return NULL;
+    const char *token = head->authorization + sizeof scheme - 1;
+    token += strspn(token, " ");
+    *length = strlen(token);
+    while (*length > 0 && (token[*length - 1] == ' ' || token[*length - 1] == '\t')) --*length;
+    return *length > 0 ? token : NULL;
+}
+
+bool head_is_json(const struct head *head)
+{
+    const char *type = head->content_type;
+    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity")) return false;
+    return type == NULL || media_type_is(type, "application/json") ||
+           media_type_is(type, "application/x-www-form-urlencoded");
+}
+
+bool head_accepts(const struct head *head, const char *media_type)
+{
+    struct media_type_choice choice = {0};
+    for (unsigned i = 0; i < head->accepts; i++) media_type_choose(&choice, head->accept[i], media_type);
+    return media_type_acceptable(&choice);
+}
+
+void head_trace_id(const struct head *head, char id[static HEAD_TRACE_ID_LENGTH + 1])
+{
+    const char *text = head->traceparent;
+    id[0] = '\0';
+    if (text == NULL || strlen(text) < 3 + HEAD_TRACE_ID_LENGTH + 1) return;
+    const char *start = text + 3;
+    if (start[-1] != '-' || start[HEAD_TRACE_ID_LENGTH] != '-') return;
+    for (int i = 0; i < HEAD_TRACE_ID_LENGTH; i++) {
+        if (!isxdigit((unsigned char)start[i])) return;
+    }
+    memcpy(id, start, HEAD_TRACE_ID_LENGTH);
+    id[HEAD_TRACE_ID_LENGTH] = '\0';
+}

@@ -1,0 +1,94 @@
+/* media_type.c - Accept and Content-Type headers -> yes or no. Knows nothing of which media types there are. */
+#include "http/media_type.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t')) p++;
+    return p;
+}
+
+/* The end of the text from p on without trailing white space. */
+static const char *trim(const char *p, const char *end)
+{
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) end--;
+    return end;
+}
+
+static bool equals(const char *p, const char *end, const char *text)
+{
+    size_t length = strlen(text);
+    return (size_t)(end - p) == length && strncasecmp(p, text, length) == 0;
+}
+
+static const char *find(const char *p, const char *end, char c)
+{
+    while (p < end && *p != c) p++;
+    return p;
+}
+
+bool media_type_is(const char *content_type, const char *media_type)
+{
+    const char *end = content_type + strlen(content_type);
+    const char *p = skip_space(content_type, end);
+    return equals(p, trim(p, find(p, end, ';')), media_type);
+}
+
+/* How closely a media range matches: 0 not at all, 1 as any, 2 by its type, 3 by type and subtype. */
+static int match(const char *p, const char *end, const char *media_type)
+{
+    const char *slash = strchr(media_type, '/');
+    size_t type_length = (size_t)(slash - media_type);
+    if (equals(p, end, "*/*")) return 1;
+    if ((size_t)(end - p) == type_length + 2 && strncasecmp(p, media_type, type_length + 1) == 0 && end[-1] == '*') {
+        return 2;
+    }
+    return equals(p, end, media_type) ? 3 : 0;
+}
+
+/* Whether a weight is 0: "0", "0.", "0.0", ... */
+static bool is_zero(const char *p, const char *end)
+{
+    if (p == end || *p != '0') return false;
+    for (p++; p < end; p++) {
+        if (*p != '.' && *p != '0') return false;
+    }
+    return true;
+}
+
+/* Whether the parameters from p on hold a weight of 0. */
+static bool weighs_nothing(const char *p, const char *end)
+{
+    while (p < end) {
+        p = skip_space(p + 1, end);
+        const char *next = find(p, end, ';');
+        if (next - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=') return is_zero(p + 2, trim(p, next));
+        p = next;
+    }
+    return false;
+}
+
+void media_type_choose(struct media_type_choice *choice, const char *accept, const char *media_type)
+{
+    const char *end = accept + strlen(accept);
+    for (const char *p = accept; p < end;) {
+        const char *next = find(p, end, ',');
+        const char *range = skip_space(p, next);
+        const char *parameters = find(range, next, ';');
+        const char *range_end = trim(range, parameters);
+        if (range_end > range) choice->asked = true;
+        int specificity = match(range, range_end, media_type);
+        if (specificity > choice->specificity) {
+            choice->specificity = specificity;
+            choice->refused = weighs_nothing(parameters, next);
+        }
+        p = next < end ? next + 1 : end;
+    }
+}
+
+bool media_type_acceptable(const struct media_type_choice *choice)
+{
+    return !choice->asked || (choice->specificity > 0 && !choice->refused);
+}

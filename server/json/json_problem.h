@@ -1,0 +1,11 @@
+/* json_problem.h - what json_reader found wrong -> a problem that says what to change. */
+#ifndef JSON_PROBLEM_H
+#define JSON_PROBLEM_H
+
+#include "json/json_reader.h"
+#include "http/problem.h"
+
+/* error->fault must not be JSON_READER_NO_FAULT. */
+void json_problem_set(struct problem *problem, const struct json_reader_error *error);
+
+#endif

@@ -1,0 +1,59 @@
+/* job.h - a checked request -> loss and gradients, a slice at a time. */
+#ifndef JOB_H
+#define JOB_H
+
+#include "loss/request.h"
+#include "http/problem.h"
+
+#include <mse.h>
+
+/* The fuzz targets are built with smaller sizes, so that their short inputs are cut, too. */
+#ifndef JOB_SLICE
+
+/* Elements of a slice, which is computed whatever time it takes: far longer where numbers are as far apart as can be. A
+ * job of one slice is done in one step. */
+#define JOB_SLICE (1 << 11)
+
+/* Elements of which the loss is tried the quick way, at one stretch: it takes as long whatever they are. */
+#define JOB_TRIED_MAX (1 << 20)
+
+/* Nanoseconds after which others have their turn, when the slice at hand is done. */
+#define JOB_STRETCH 1000000
+
+#endif
+
+enum job_status {
+    JOB_MORE, /* the time is up: call job_step again, after others have had their turn */
+    JOB_DONE, /* the results are there */
+    JOB_BAD   /* *problem says why there are none */
+};
+
+/* What is done to one slice after the other. */
+enum job_phase {
+    JOB_TRYING,    /* the loss of all elements, the quick way, in one go */
+    JOB_ADDING,    /* the same, the sure way */
+    JOB_WEIGHING,  /* the sum of the weights, which the quick way has not left behind */
+    JOB_DERIVING,  /* the gradients; the loss is there */
+    JOB_SEPARATING /* losses and gradients, each for itself, under "none" */
+};
+
+/* The results stand in the memory of what they were computed from: the gradient with respect to the predictions, if any
+ * gradient is wanted, in request.predictions; the losses of each element, under "none", in request.targets. */
+struct job {
+    struct request request;
+    double loss; /* of all elements, except under "none" */
+
+    enum job_phase phase;
+    size_t next; /* first element that is not done in this phase */
+    enum mse_status loss_status, gradient_status;
+    struct mse_accumulator total; /* of a job of several slices */
+};
+
+/* Moves the request into a job, which the caller frees. */
+void job_init(struct job *job, struct request *request);
+
+enum job_status job_step(struct job *job, struct problem *problem);
+
+void job_free(struct job *job);
+
+#endif
