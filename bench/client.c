@@ -1,9 +1,10 @@
-/* client.c - one caller with one kept-alive connection, who posts bodies one after another and measures each exchange.
- * It does as little as a caller can, so that what is measured is the server.
+/* client.c - one caller with one kept-alive connection, who posts bodies one after another and
+ * measures each exchange. It does as little as a caller can, so that what is measured is the
+ * server.
  *
- * client PORT PATH BODIES REQUESTS SECONDS - BODIES is a file, a body a line, posted in turn. Ends after that many
- * requests or seconds, whichever comes first, but not before the first answer. Prints "requests N failed N median_us
- * T". */
+ * client PORT PATH BODIES REQUESTS SECONDS - BODIES is a file, a body a line, posted in turn. Ends
+ * after that many requests or seconds, whichever comes first, but not before the first answer.
+ * Prints "requests N failed N median_us T". */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,8 @@ static int connect_to(const char *port)
     int on = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address) != 0) return -1;
+    if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address) != 0)
+        return -1;
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
@@ -56,10 +58,11 @@ static int connect_to(const char *port)
 static bool send_request(int connection, const char *path, const char *body, size_t length)
 {
     char head[256];
-    int head_length = snprintf(head, sizeof head,
-                               "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                               "Content-Length: %zu\r\n\r\n",
-                               path, length);
+    int head_length =
+        snprintf(head, sizeof head,
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 path, length);
     struct iovec pieces[2] = {{head, (size_t)head_length}, {(char *)body, length}};
     while (pieces[0].iov_len + pieces[1].iov_len > 0) {
         ssize_t sent = writev(connection, pieces, 2);
@@ -83,7 +86,8 @@ static bool receive(struct client *client)
         client->end -= client->begin;
         client->begin = 0;
     }
-    ssize_t received = recv(client->socket, client->buffer + client->end, BUFFER_SIZE - client->end, 0);
+    ssize_t received =
+        recv(client->socket, client->buffer + client->end, BUFFER_SIZE - client->end, 0);
     if (received <= 0) return false;
     client->end += (size_t)received;
     client->buffer[client->end] = '\0';
@@ -133,7 +137,8 @@ static bool receive_answer(struct client *client)
     bool is_ok = strncmp(head, "HTTP/1.1 200", 12) == 0;
     const char *length = strcasestr(head, "\r\ncontent-length:");
     if (length != NULL) return skip(client, strtoul(strchr(length, ':') + 1, NULL, 10)) && is_ok;
-    return strcasestr(head, "\r\ntransfer-encoding: chunked") != NULL && skip_chunks(client) && is_ok;
+    return strcasestr(head, "\r\ntransfer-encoding: chunked") != NULL && skip_chunks(client) &&
+           is_ok;
 }
 
 static const char *map(const char *path, size_t *size)
@@ -176,9 +181,11 @@ int main(int argc, char **argv)
     size_t count = 0;
     size_t failed = 0;
     do {
-        size_t length = (size_t)((const char *)memchr(body, '\n', size - (size_t)(body - bodies)) - body);
+        size_t length =
+            (size_t)((const char *)memchr(body, '\n', size - (size_t)(body - bodies)) - body);
         double start = now();
-        if (!send_request(client.socket, argv[2], body, length) || !receive_answer(&client)) failed++;
+        if (!send_request(client.socket, argv[2], body, length) || !receive_answer(&client))
+            failed++;
         times[count++] = now() - start;
         body = body + length + 1 < bodies + size ? body + length + 1 : bodies;
     } while (failed == 0 && (long)count < limit && now() < end);

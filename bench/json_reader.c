@@ -1,7 +1,8 @@
-/* bench/json_reader.c - what json_reader costs a number, beside decimal_parse alone on the same numbers.
+/* bench/json_reader.c - what json_reader costs a number, beside decimal_parse alone on the same
+ * numbers.
  *
- * Each layout is a text of COUNT numbers, fed in chunks of 64 KiB. A line is "name nanoseconds-a-number ns"; the least
- * of ROUNDS, in which reader and decimal_parse take turns. */
+ * Each layout is a text of COUNT numbers, fed in chunks of 64 KiB. A line is "name
+ * nanoseconds-a-number ns"; the least of ROUNDS, in which reader and decimal_parse take turns. */
 #include "json/json_reader.h"
 #include "decimal/decimal.h"
 
@@ -71,7 +72,8 @@ static double read_all(const char *text, size_t length)
     for (size_t at = 0; at < length; at += CHUNK) {
         json_reader_feed(&reader, text + at, length - at < CHUNK ? length - at : CHUNK);
     }
-    if (json_reader_finish(&reader) != JSON_READER_DONE || reader.tensors[0].length != COUNT) abort();
+    if (json_reader_finish(&reader) != JSON_READER_DONE || reader.tensors[0].length != COUNT)
+        abort();
     double time = seconds() - start;
     json_reader_free(&reader);
     return time;
@@ -83,7 +85,8 @@ static double parse_all(const char *text, size_t length, const unsigned *places,
     const char *end;
     double start = seconds();
     for (size_t i = 0; i < COUNT; i++) {
-        if (decimal_parse(text + places[i], text + length, &end, &values[i]) != DECIMAL_DONE) abort();
+        if (decimal_parse(text + places[i], text + length, &end, &values[i]) != DECIMAL_DONE)
+            abort();
     }
     return seconds() - start;
 }
@@ -99,7 +102,8 @@ int main(void)
         size_t length = write_text(text, &layouts[l]);
         size_t count = 0;
         for (size_t i = 1; i < length; i++) {
-            if (strchr("-0123456789", text[i]) && strchr("[, \n", text[i - 1])) places[count++] = (unsigned)i;
+            if (strchr("-0123456789", text[i]) && strchr("[, \n", text[i - 1]))
+                places[count++] = (unsigned)i;
         }
         if (count != COUNT) abort();
         double reader = INFINITY;

@@ -1,5 +1,6 @@
-/* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of many runs, taken in
- * turn, as lines of name, value and unit. MSE_KERNEL selects what is measured, as everywhere. */
+/* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of
+ * many runs, taken in turn, as lines of name, value and unit. MSE_KERNEL selects what is measured,
+ * as everywhere. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -51,7 +52,8 @@ static void fill_ties(size_t n)
 static void fill_quotient_ties(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        __extension__ unsigned __int128 wide = (unsigned __int128)(random_bits() >> 10 | UINT64_C(1) << 53 | 1) * n;
+        __extension__ unsigned __int128 wide =
+            (unsigned __int128)(random_bits() >> 10 | UINT64_C(1) << 53 | 1) * n;
         uint64_t low = (uint64_t)wide & ((UINT64_C(1) << 30) - 1);
         predictions[i] = (double)(wide - low);
         targets[i] = -(double)low;
@@ -94,10 +96,20 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-enum { PLAIN_LOSS, PLAIN_GRADIENT, LOSS, GRADIENT, WEIGHTED_LOSS, WEIGHTED_GRADIENT, LOSSES, STEPS };
+enum {
+    PLAIN_LOSS,
+    PLAIN_GRADIENT,
+    LOSS,
+    GRADIENT,
+    WEIGHTED_LOSS,
+    WEIGHTED_GRADIENT,
+    LOSSES,
+    STEPS
+};
 
-static const char *const step_names[STEPS] = {"plain-loss",    "plain-gradient",    "loss",  "gradient",
-                                              "weighted-loss", "weighted-gradient", "losses"};
+static const char *const step_names[STEPS] = {"plain-loss", "plain-gradient", "loss",
+                                              "gradient",   "weighted-loss",  "weighted-gradient",
+                                              "losses"};
 
 static void step(int which, size_t n)
 {
@@ -142,7 +154,8 @@ static void measure(const char *name, size_t n)
             for (size_t i = 0; i < repeat; i++) step(k, n);
             best[k] = fmin(best[k], (seconds() - start) / (double)(repeat * n) * 1e9);
         }
-    for (int k = 0; k < STEPS; k++) printf("%s,%s,n=%zu %.3f ns\n", name, step_names[k], n, best[k]);
+    for (int k = 0; k < STEPS; k++)
+        printf("%s,%s,n=%zu %.3f ns\n", name, step_names[k], n, best[k]);
     double plain = best[PLAIN_LOSS] + best[PLAIN_GRADIENT], both = best[LOSS] + best[GRADIENT];
     printf("%s,loss+gradient,n=%zu %.3f ns\n", name, n, both);
     printf("%s,loss+gradient/plain,n=%zu %.3f times\n", name, n, both / plain);

@@ -1,4 +1,5 @@
-/* obvious.c - the obvious server: libmicrohttpd, the whole body to cJSON, a plain loop, cJSON's text back.
+/* obvious.c - the obvious server: libmicrohttpd, the whole body to cJSON, a plain loop, cJSON's
+ * text back.
  *
  * obvious PORT THREADS - POST anywhere. */
 #include "peer.h"
@@ -35,7 +36,8 @@ static char *answer(const cJSON *request)
     const cJSON *predictions = cJSON_GetObjectItemCaseSensitive(request, "predictions");
     const cJSON *targets = cJSON_GetObjectItemCaseSensitive(request, "targets");
     int n = cJSON_GetArraySize(predictions);
-    if (!cJSON_IsArray(predictions) || !cJSON_IsArray(targets) || n == 0 || cJSON_GetArraySize(targets) != n)
+    if (!cJSON_IsArray(predictions) || !cJSON_IsArray(targets) || n == 0 ||
+        cJSON_GetArraySize(targets) != n)
         return NULL;
 
     double sum = 0;
@@ -74,13 +76,16 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const struct b
     cJSON_Delete(request);
     struct MHD_Response *response =
         text != NULL ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE)
-                     : MHD_create_response_from_buffer(sizeof complaint - 1, complaint, MHD_RESPMEM_PERSISTENT);
+                     : MHD_create_response_from_buffer(sizeof complaint - 1, complaint,
+                                                       MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    return peer_answer(connection, text != NULL ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT, response);
+    return peer_answer(connection, text != NULL ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT,
+                       response);
 }
 
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-                              const char *version, const char *bytes, size_t *length, void **request)
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *bytes,
+                              size_t *length, void **request)
 {
     (void)context;
     (void)path;

@@ -1,5 +1,5 @@
-/* peer.c - the service's way of running libmicrohttpd, without the service. run.py checks that the settings are
- * still those of server/http.c. */
+/* peer.c - the service's way of running libmicrohttpd, without the service. run.py checks that the
+ * settings are still those of server/http.c. */
 #include "peer.h"
 
 #include "net/listener.h"
@@ -29,12 +29,13 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
     signal(SIGPIPE, SIG_IGN);
 
     int listener = listener_open((struct sockaddr *)&address, sizeof address);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, handle, context, MHD_OPTION_NOTIFY_COMPLETED, complete, context,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT, MHD_OPTION_THREAD_POOL_SIZE,
-                         count > 1 ? count : 0, MHD_OPTION_END);
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, context, MHD_OPTION_NOTIFY_COMPLETED, complete, context,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT, MHD_OPTION_THREAD_POOL_SIZE,
+        count > 1 ? count : 0, MHD_OPTION_END);
     if (listener < 0 || daemon == NULL) {
         perror("peer");
         return EXIT_FAILURE;
@@ -46,7 +47,8 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
     }
 }
 
-enum MHD_Result peer_answer(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+enum MHD_Result peer_answer(struct MHD_Connection *connection, unsigned status,
+                            struct MHD_Response *response)
 {
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);

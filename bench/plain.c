@@ -1,5 +1,6 @@
-/* plain.c - the loss and the gradient as one would write them for speed alone: a compiler may not reorder a sum of
- * doubles, so the loss is LANES sums, which it turns into vectors. Compiled with -O3 -march=native. */
+/* plain.c - the loss and the gradient as one would write them for speed alone: a compiler may not
+ * reorder a sum of doubles, so the loss is LANES sums, which it turns into vectors. Compiled with
+ * -O3 -march=native. */
 #include "plain.h"
 
 enum { LANES = 32 };

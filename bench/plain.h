@@ -1,4 +1,5 @@
-/* plain.h - the loss and the gradient as anybody would write them; compiled with -O3 -march=native, for comparison. */
+/* plain.h - the loss and the gradient as anybody would write them; compiled with -O3 -march=native,
+ * for comparison. */
 #ifndef PLAIN_H
 #define PLAIN_H
 

@@ -1,6 +1,8 @@
-/* transport.c - the transport alone: libmicrohttpd as the service runs it; the body is discarded, the answer is ready.
+/* transport.c - the transport alone: libmicrohttpd as the service runs it; the body is discarded,
+ * the answer is ready.
  *
- * transport PORT THREADS FILE ... - POST /mse/0 is answered with the first file, /mse/1 with the second, and so on. */
+ * transport PORT THREADS FILE ... - POST /mse/0 is answered with the first file, /mse/1 with the
+ * second, and so on. */
 #include "peer.h"
 
 #include <fcntl.h>
@@ -24,13 +26,16 @@ static struct MHD_Response *ready(const char *path)
     size_t size = (size_t)status.st_size;
     void *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     if (text == MAP_FAILED) return NULL;
-    struct MHD_Response *response = MHD_create_response_from_buffer(size, text, MHD_RESPMEM_PERSISTENT);
-    if (response != NULL) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(size, text, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     return response;
 }
 
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-                              const char *version, const char *bytes, size_t *length, void **begun)
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *bytes,
+                              size_t *length, void **begun)
 {
     (void)context;
     (void)method;
@@ -44,8 +49,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         *length = 0;
         return MHD_YES;
     }
-    size_t index = strncmp(path, PREFIX, strlen(PREFIX)) == 0 ? strtoul(path + strlen(PREFIX), NULL, 10) : answer_count;
-    return index < answer_count ? MHD_queue_response(connection, MHD_HTTP_OK, answers[index]) : MHD_NO;
+    size_t index = strncmp(path, PREFIX, strlen(PREFIX)) == 0
+                       ? strtoul(path + strlen(PREFIX), NULL, 10)
+                       : answer_count;
+    return index < answer_count ? MHD_queue_response(connection, MHD_HTTP_OK, answers[index])
+                                : MHD_NO;
 }
 
 int main(int argc, char **argv)

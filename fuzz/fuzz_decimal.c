@@ -1,5 +1,5 @@
-/* fuzz_decimal.c - decimal_parse against strtod, decimal_print against the shortest text that printf and strtod find,
- * and each against the other. */
+/* fuzz_decimal.c - decimal_parse against strtod, decimal_print against the shortest text that
+ * printf and strtod find, and each against the other. */
 #include "input.h"
 
 #include "../tests/unit/bits.h"
@@ -64,7 +64,8 @@ static const char *skip_space(const char *p, const char *limit)
 }
 
 /* decimal_parse_run, one element after the other. */
-static size_t reference_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+static size_t reference_run(const char *text, const char *limit, const char **end, double *values,
+                            size_t room)
 {
     size_t count = 0;
     for (*end = text; count < room; count++) {
@@ -78,7 +79,8 @@ static size_t reference_run(const char *text, const char *limit, const char **en
     return count;
 }
 
-typedef size_t run_form(const char *text, const char *limit, const char **end, double *values, size_t room);
+typedef size_t run_form(const char *text, const char *limit, const char **end, double *values,
+                        size_t room);
 
 static void must_parse_run(run_form *run, const char *text, const char *limit, size_t room)
 {

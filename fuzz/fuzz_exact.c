@@ -1,4 +1,5 @@
-/* fuzz_exact.c - libmse with every kernel, and its exact sums, against GMP's rationals, to the bit. */
+/* fuzz_exact.c - libmse with every kernel, and its exact sums, against GMP's rationals, to the bit.
+ */
 #include "input.h"
 #include "pool.h"
 
@@ -47,8 +48,8 @@ static double number_at(const uint8_t *data, unsigned flags)
     return double_of(rest | exponent << 52);
 }
 
-/* Sets an element of which the gradient, 2 (s - y) / divisor, is an odd number of 54 bits and at most 2^-102 of it more
- * or less. The bits are the input's. */
+/* Sets an element of which the gradient, 2 (s - y) / divisor, is an odd number of 54 bits and at
+ * most 2^-102 of it more or less. The bits are the input's. */
 static void set_near_tie(struct problem *problem, size_t i, uint64_t bits)
 {
     uint64_t odd = bits >> 11 | UINT64_C(1) << 53 | 1;
@@ -61,7 +62,8 @@ static void set_near_tie(struct problem *problem, size_t i, uint64_t bits)
 }
 _Static_assert(ELEMENTS_MAX < 1 << 10, "a near tie fits 64 bits");
 
-/* A byte of flags, one that says how often the elements are repeated (seldom often), and the elements. */
+/* A byte of flags, one that says how often the elements are repeated (seldom often), and the
+ * elements. */
 static void read_problem(struct problem *problem, const uint8_t *data, size_t size)
 {
     unsigned flags = data[0];
@@ -112,8 +114,9 @@ static void expect_finite(struct problem *p)
     rational_losses(predictions, targets, p->weights, p->n, p->losses);
 }
 
-/* By IEEE 754, where an element or a weight that counts is not finite. Gradients of finite elements under a finite sum
- * of weights are those of the problem in which the others are 0, with their weights. */
+/* By IEEE 754, where an element or a weight that counts is not finite. Gradients of finite elements
+ * under a finite sum of weights are those of the problem in which the others are 0, with their
+ * weights. */
 static void expect_nonfinite(struct problem *p, double infinite_weights)
 {
     static double predictions[ELEMENTS_MAX], targets[ELEMENTS_MAX], weights[ELEMENTS_MAX];
@@ -210,7 +213,8 @@ static bool has_result(enum mse_status status)
 static void try_at_once(const struct problem *p)
 {
     double loss = 12345;
-    must(mse_loss(p->predictions, p->targets, p->weights, p->n, p->reduction, &loss) == p->loss_status);
+    must(mse_loss(p->predictions, p->targets, p->weights, p->n, p->reduction, &loss) ==
+         p->loss_status);
     must(same(loss, has_result(p->loss_status) ? p->loss : 12345));
 
     /* Results may take the place of any input. */
@@ -222,12 +226,15 @@ static void try_at_once(const struct problem *p)
             memcpy(s, p->predictions, p->n * sizeof(double));
             memcpy(y, p->targets, p->n * sizeof(double));
             if (w != NULL) memcpy(w, p->weights, p->n * sizeof(double));
-            enum mse_status status =
-                losses ? mse_losses(s, y, w, p->n, out) : mse_gradient(s, y, w, p->n, p->reduction, out);
+            enum mse_status status = losses ? mse_losses(s, y, w, p->n, out)
+                                            : mse_gradient(s, y, w, p->n, p->reduction, out);
             enum mse_status expected = losses ? p->losses_status : p->gradient_status;
-            const double *unchanged = place == 0 ? p->predictions : place == 1 ? p->targets : p->weights;
+            const double *unchanged = place == 0   ? p->predictions
+                                      : place == 1 ? p->targets
+                                                   : p->weights;
             must(status == expected);
-            must_be_same(out, has_result(expected) ? (losses ? p->losses : p->gradient) : unchanged, p->n);
+            must_be_same(out, has_result(expected) ? (losses ? p->losses : p->gradient) : unchanged,
+                         p->n);
         }
         free(s);
         free(y);
@@ -243,9 +250,11 @@ static void try_in_parts(const struct problem *p, size_t split)
     double loss;
     mse_accumulator_init(&first);
     mse_accumulator_init(&second);
-    enum mse_status status = mse_accumulator_add(&first, p->predictions, p->targets, p->weights, split);
-    enum mse_status other = mse_accumulator_add(&second, p->predictions + split, p->targets + split,
-                                                p->weights ? p->weights + split : NULL, p->n - split);
+    enum mse_status status =
+        mse_accumulator_add(&first, p->predictions, p->targets, p->weights, split);
+    enum mse_status other =
+        mse_accumulator_add(&second, p->predictions + split, p->targets + split,
+                            p->weights ? p->weights + split : NULL, p->n - split);
     if (p->loss_status == MSE_NEGATIVE_WEIGHT) {
         must(status == MSE_NEGATIVE_WEIGHT || other == MSE_NEGATIVE_WEIGHT);
         return;
@@ -255,8 +264,8 @@ static void try_in_parts(const struct problem *p, size_t split)
     must(mse_accumulator_loss(&first, p->reduction, &loss) == p->loss_status);
     if (!has_result(p->loss_status)) return;
     must(same(loss, p->loss));
-    must(mse_accumulator_gradient(&first, p->predictions, p->targets, p->weights, p->n, p->reduction, gradient) ==
-         p->gradient_status);
+    must(mse_accumulator_gradient(&first, p->predictions, p->targets, p->weights, p->n,
+                                  p->reduction, gradient) == p->gradient_status);
     must_be_same(gradient, p->gradient, p->n);
 }
 

@@ -1,18 +1,18 @@
-/* fuzz_exchange.c - a request from its head to the last byte of its answer, as http.c carries it, without a socket. The
- * answer must be one that openapi.yaml lists.
+/* fuzz_exchange.c - a request from its head to the last byte of its answer, as http.c carries it,
+ * without a socket. The answer must be one that openapi.yaml lists.
  *
- * The text is a request as it stands on the wire: a first line of method, target and version, headers, an empty line,
- * the body. Lines end with a line feed. Headers that begin with a colon set up the service, :max-body and :max-memory
- * in bytes, :draining, :tokens (there is one, "secret"), :access-log and :json-log, and the carrier: :size in bytes and
- * :surplus. */
+ * The text is a request as it stands on the wire: a first line of method, target and version,
+ * headers, an empty line, the body. Lines end with a line feed. Headers that begin with a colon set
+ * up the service, :max-body and :max-memory in bytes, :draining, :tokens (there is one, "secret"),
+ * :access-log and :json-log, and the carrier: :size in bytes and :surplus. */
 #include "input.h"
 #include "said.h"
 
-#include "http/exchange.h"
-#include "json/json_reader.h"
 #include "base/log.h"
-#include "page/openapi.h"
 #include "base/tokens.h"
+#include "http/exchange.h"
+#include "page/openapi.h"
+#include "json/json_reader.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -76,7 +76,8 @@ static bool lacks_token(const struct request *request)
     return header == NULL || strstr(header, " secret") == NULL;
 }
 
-/* Ends the text before the first of a byte, and returns what follows it; an empty text if there is none. */
+/* Ends the text before the first of a byte, and returns what follows it; an empty text if there is
+ * none. */
 static char *cut(char *text, char byte)
 {
     char *at = strchr(text, byte);
@@ -118,14 +119,16 @@ static bool is_in_contract(const char *text)
     return memmem(openapi_document, length, text, strlen(text)) != NULL;
 }
 
-/* By cJSON, which is lenient, and by json_reader, which is not; an answer may nest deeper than a request. */
+/* By cJSON, which is lenient, and by json_reader, which is not; an answer may nest deeper than a
+ * request. */
 static cJSON *read_json(const char *text, size_t length)
 {
     static struct json_reader reader;
     struct tensor_budget budget = {.limit = SIZE_MAX};
     json_reader_init(&reader, &budget);
     json_reader_feed(&reader, text, length);
-    must(json_reader_finish(&reader) == JSON_READER_DONE || reader.error.fault == JSON_READER_NESTING);
+    must(json_reader_finish(&reader) == JSON_READER_DONE ||
+         reader.error.fault == JSON_READER_NESTING);
     json_reader_free(&reader);
     const char *end;
     cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);
@@ -146,7 +149,8 @@ static void must_be_problem(const cJSON *problem, const struct response *answer,
     const cJSON *status = cJSON_GetObjectItemCaseSensitive(problem, "status");
     const cJSON *offset = cJSON_GetObjectItemCaseSensitive(problem, "offset");
     const cJSON *pointer = cJSON_GetObjectItemCaseSensitive(problem, "pointer");
-    snprintf(line, sizeof line, "- const: %s\n          description: %u.", string_of(problem, "type"), answer->status);
+    snprintf(line, sizeof line, "- const: %s\n          description: %u.",
+             string_of(problem, "type"), answer->status);
     must(is_in_contract(line));
     must(status->valuedouble == answer->status);
     string_of(problem, "title");
@@ -156,20 +160,22 @@ static void must_be_problem(const cJSON *problem, const struct response *answer,
     must(cJSON_GetArraySize(problem) == 4 + (pointer != NULL) + (offset != NULL));
 }
 
-static void must_be_listed(const struct request *request, const struct response *answer, const char *text, size_t length,
-                           size_t body_length)
+static void must_be_listed(const struct request *request, const struct response *answer,
+                           const char *text, size_t length, size_t body_length)
 {
     char status[8];
     snprintf(status, sizeof status, "'%u'", answer->status);
     must(is_in_contract(status));
     must(answer->status != 500);
-    bool limited =
-        request->service.budget.limit < SIZE_MAX || atomic_load(&request->service.draining) || request->head.is_surplus;
+    bool limited = request->service.budget.limit < SIZE_MAX ||
+                   atomic_load(&request->service.draining) || request->head.is_surplus;
     must(answer->status != 503 || (limited && answer->retry_after > 0));
     must(answer->status != 405 || answer->allow != NULL);
     must(answer->status != 406 || request->head.accepts > 0);
-    must(answer->status != 415 || request->head.content_type != NULL || request->head.content_encoding != NULL);
-    must(answer->status != 401 || (answer->authenticate != NULL && request->service.tokens != NULL));
+    must(answer->status != 415 || request->head.content_type != NULL ||
+         request->head.content_encoding != NULL);
+    must(answer->status != 401 ||
+         (answer->authenticate != NULL && request->service.tokens != NULL));
     must(!request->lacks_token || (answer->status != 200 && answer->status != 422));
     must((answer->media_type == NULL) == (answer->status == 204));
     if (answer->status == 204) {
@@ -184,14 +190,16 @@ static void must_be_listed(const struct request *request, const struct response 
         must(answer->status == 200 && length > 0 && text[length - 1] == '\n');
         return;
     }
-    must(strcmp(answer->media_type, answer->status == 200 ? "application/json" : "application/problem+json") == 0);
+    must(strcmp(answer->media_type,
+                answer->status == 200 ? "application/json" : "application/problem+json") == 0);
     cJSON *root = read_json(text, length);
     if (answer->status != 200) must_be_problem(root, answer, body_length);
     cJSON_Delete(root);
 }
 
 /* Takes the source's text in pieces, the room for each being one of the settings. */
-static char *drain(const struct response *answer, struct exchange *exchange, struct input *input, size_t *length)
+static char *drain(const struct response *answer, struct exchange *exchange, struct input *input,
+                   size_t *length)
 {
     char *text = NULL;
     for (size_t written = 1; written > 0; *length += written) {

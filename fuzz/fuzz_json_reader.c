@@ -1,5 +1,5 @@
-/* fuzz_json_reader.c - a text read whole, in the input's chunks and byte by byte: all three must come to one result,
- * and to that of the reference. */
+/* fuzz_json_reader.c - a text read whole, in the input's chunks and byte by byte: all three must
+ * come to one result, and to that of the reference. */
 #include "input.h"
 
 #include "../tests/unit/json_reference.h"
@@ -36,9 +36,10 @@ static void finish(struct reading *reading, size_t length)
     const struct json_reader_error *error = &reader->error;
     reading->status = json_reader_finish(&reading->reader);
     must(reading->fed == JSON_READER_MORE || reading->fed == reading->status);
-    must(reading->status != (error->fault == JSON_READER_NO_FAULT || error->fault >= JSON_READER_FIRST_CONTENT
-                                 ? JSON_READER_BAD
-                                 : JSON_READER_DONE));
+    must(reading->status !=
+         (error->fault == JSON_READER_NO_FAULT || error->fault >= JSON_READER_FIRST_CONTENT
+              ? JSON_READER_BAD
+              : JSON_READER_DONE));
     must(error->offset <= length);
     must((error->expected != NULL) == (error->fault == JSON_READER_SYNTAX));
     must(error->pointer[0] == '\0' || error->pointer[0] == '/');
@@ -49,7 +50,8 @@ static void finish(struct reading *reading, size_t length)
     must(strlen(reader->outline) == reader->outline_length);
     for (size_t i = 0; i < reader->tensor_count; i++) {
         size_t product = 1;
-        for (size_t level = 0; level < reader->tensors[i].rank; level++) product *= reader->tensors[i].shape[level];
+        for (size_t level = 0; level < reader->tensors[i].rank; level++)
+            product *= reader->tensors[i].shape[level];
         must(product == reader->tensors[i].length && product > 0);
     }
 }
@@ -58,9 +60,11 @@ static void must_agree(const struct reading *a, const struct reading *b)
 {
     const struct json_reader_error *error = &a->reader.error, *other = &b->reader.error;
     must(a->status == b->status && a->fed == b->fed);
-    must(error->fault == other->fault && error->offset == other->offset && error->found == other->found);
+    must(error->fault == other->fault && error->offset == other->offset &&
+         error->found == other->found);
     must(error->expected == other->expected || strcmp(error->expected, other->expected) == 0);
-    must(error->expected_length == other->expected_length && error->found_length == other->found_length);
+    must(error->expected_length == other->expected_length &&
+         error->found_length == other->found_length);
     must(strcmp(error->pointer, other->pointer) == 0);
     if (error->fault != JSON_READER_NO_FAULT) return;
     must(strcmp(a->reader.outline, b->reader.outline) == 0);
@@ -80,7 +84,8 @@ static void must_be_as_the_reference(const struct reading *reading, const struct
     json_reference_read(input->text, input->length, &reference);
     if (reading->reader.path.names_passed && reference.fault == JSON_READER_DUPLICATE) return;
     if (error->fault == JSON_READER_LARGE) { /* of which the reference knows little */
-        must(reference.fault == JSON_READER_NO_FAULT || reference.fault >= JSON_READER_FIRST_CONTENT);
+        must(reference.fault == JSON_READER_NO_FAULT ||
+             reference.fault >= JSON_READER_FIRST_CONTENT);
         return;
     }
     must(error->fault == reference.fault);

@@ -1,4 +1,5 @@
-/* fuzz_opinion.c - what json_reader takes for JSON, cJSON must take for JSON, with the same content. */
+/* fuzz_opinion.c - what json_reader takes for JSON, cJSON must take for JSON, with the same
+ * content. */
 #include "input.h"
 #include "opinion.h"
 
@@ -15,7 +16,8 @@ static void take(void *to, const char *bytes, size_t length)
 
 /* NOLINTBEGIN(misc-no-recursion): json_reader has limited the depth. */
 
-static void must_be_tensor(const cJSON *value, const struct tensor *tensor, size_t level, const double **next)
+static void must_be_tensor(const cJSON *value, const struct tensor *tensor, size_t level,
+                           const double **next)
 {
     if (level == tensor->rank) {
         must(cJSON_IsNumber(value));
@@ -23,11 +25,13 @@ static void must_be_tensor(const cJSON *value, const struct tensor *tensor, size
         return;
     }
     must(cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == tensor->shape[level]);
-    for (value = value->child; value != NULL; value = value->next) must_be_tensor(value, tensor, level + 1, next);
+    for (value = value->child; value != NULL; value = value->next)
+        must_be_tensor(value, tensor, level + 1, next);
 }
 
 /* outlined is the value's place in the outline. */
-static void must_be_same(const cJSON *value, const cJSON *outlined, const struct json_reader *reader)
+static void must_be_same(const cJSON *value, const cJSON *outlined,
+                         const struct json_reader *reader)
 {
     must(value->type == outlined->type);
     must((value->string == NULL) == (outlined->string == NULL));
@@ -57,7 +61,8 @@ static void must_be_at_fault(const cJSON *root, const struct json_reader_error *
     const cJSON *value = opinion_at(root, error->pointer);
     if (error->pointer[0] == '\0') return;
     must(value != NULL);
-    if (error->fault == JSON_READER_NOT_A_NUMBER) must(!cJSON_IsNumber(value) && !cJSON_IsArray(value));
+    if (error->fault == JSON_READER_NOT_A_NUMBER)
+        must(!cJSON_IsNumber(value) && !cJSON_IsArray(value));
     if (error->fault == JSON_READER_RANGE) must(cJSON_IsNumber(value) && isinf(value->valuedouble));
     if (error->fault == JSON_READER_LONG_NUMBER) must(cJSON_IsNumber(value));
     if (error->fault != JSON_READER_RAGGED) return;
@@ -84,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             must(outline != NULL);
             must_be_same(root, outline, &reader);
             cJSON_Delete(outline);
-        } else if (memmem(input.text, input.length, "\\u0000", 6) == NULL) { /* two names might look like one */
+        } else if (memmem(input.text, input.length, "\\u0000", 6) ==
+                   NULL) { /* two names might look like one */
             must_be_at_fault(root, &reader.error);
         }
         cJSON_Delete(root);

@@ -1,8 +1,9 @@
-/* fuzz_options.c - command line and environment -> options. What is accepted must be within the documented bounds and,
- * where words can be read one by one, what those words say; what is refused must be told in one line that names it.
+/* fuzz_options.c - command line and environment -> options. What is accepted must be within the
+ * documented bounds and, where words can be read one by one, what those words say; what is refused
+ * must be told in one line that names it.
  *
- * A line of the text is a variable of the environment where it begins with MSE_, and else a word of the command line.
- * A vertical tab in it stands for a line feed. */
+ * A line of the text is a variable of the environment where it begins with MSE_, and else a word of
+ * the command line. A vertical tab in it stands for a line feed. */
 #include "input.h"
 #include "said.h"
 
@@ -40,7 +41,8 @@ static bool is_variable(const char *line)
 static struct words words_of(const struct input *input)
 {
     static char program[] = "mse-server";
-    struct words words = {.text = strndup(input->text, input->length), .count = 1, .list = {program}};
+    struct words words = {
+        .text = strndup(input->text, input->length), .count = 1, .list = {program}};
     if (words.text == NULL) abort();
     clearenv();
     char *rest = words.text;
@@ -91,8 +93,9 @@ static const struct number {
 
 static uint64_t value_of(const struct options *options, size_t number)
 {
-    const uint64_t values[NUMBER_COUNT] = {options->threads,      options->max_connections, options->max_body,
-                                           options->max_memory,   options->request_timeout, options->idle_timeout,
+    const uint64_t values[NUMBER_COUNT] = {options->threads,         options->max_connections,
+                                           options->max_body,        options->max_memory,
+                                           options->request_timeout, options->idle_timeout,
                                            options->drain_timeout};
     return values[number];
 }
@@ -161,7 +164,8 @@ static struct opinion opinion_of(const struct words *words)
     return opinion;
 }
 
-static void must_agree(const struct opinion *opinion, const struct options *options, enum options_status status)
+static void must_agree(const struct opinion *opinion, const struct options *options,
+                       enum options_status status)
 {
     if (!opinion->is_sure) return;
     must(status == (opinion->is_valid ? OPTIONS_OK : OPTIONS_BAD));
@@ -203,10 +207,12 @@ static bool holds(const char *line, const char *name, size_t length)
     char plain[512];
     if (length > sizeof plain) length = sizeof plain;
     for (size_t i = 0; i < length; i++) plain[i] = iscntrl((unsigned char)name[i]) ? '?' : name[i];
-    return length > 0 ? memmem(line, strlen(line), plain, length) != NULL : strstr(line, "\"\"") != NULL;
+    return length > 0 ? memmem(line, strlen(line), plain, length) != NULL
+                      : strstr(line, "\"\"") != NULL;
 }
 
-/* Whether a line names a word: an option without its value, a letter by itself, another word whole. */
+/* Whether a line names a word: an option without its value, a letter by itself, another word whole.
+ */
 static bool names(const char *line, const char *word)
 {
     if (word[0] != '-') return holds(line, word, strlen(word));

@@ -1,5 +1,5 @@
-/* fuzz_mse_request.c - a document -> a request and its answer, or a problem. Which it must be says cJSON's reading of
- * the document; what the answer must hold, GMP's rationals. */
+/* fuzz_mse_request.c - a document -> a request and its answer, or a problem. Which it must be says
+ * cJSON's reading of the document; what the answer must hold, GMP's rationals. */
 #include "input.h"
 #include "opinion.h"
 #include "pool.h"
@@ -23,7 +23,8 @@ static void take(void *to, const char *bytes, size_t length)
 
 static bool is_one_of(const cJSON *value, const char *const *names)
 {
-    while (*names != NULL && !(cJSON_IsString(value) && strcmp(value->valuestring, *names) == 0)) names++;
+    while (*names != NULL && !(cJSON_IsString(value) && strcmp(value->valuestring, *names) == 0))
+        names++;
     return *names != NULL;
 }
 
@@ -68,7 +69,8 @@ static bool is_request(const cJSON *root)
     if (!cJSON_IsObject(root) || cJSON_GetArraySize(root) != known) return false;
     if (!begins_with_number(predictions) || !begins_with_number(targets)) return false;
     if (!same_shape(predictions, targets)) return false;
-    if (weights != NULL && !(begins_with_number(weights) && same_shape(predictions, weights))) return false;
+    if (weights != NULL && !(begins_with_number(weights) && same_shape(predictions, weights)))
+        return false;
     return (reduction == NULL || is_one_of(reduction, reductions)) &&
            (gradients == NULL || is_list_of_gradients(gradients));
 }
@@ -76,15 +78,18 @@ static bool is_request(const cJSON *root)
 static void must_explain(const struct problem *problem)
 {
     must(problem->type >= PROBLEM_WRONG_TYPE && problem->type <= PROBLEM_OVERFLOW);
-    must(problem->detail[0] != '\0' && memchr(problem->detail, '\0', sizeof problem->detail) != NULL);
+    must(problem->detail[0] != '\0' &&
+         memchr(problem->detail, '\0', sizeof problem->detail) != NULL);
     must(problem->pointer[0] == '\0' || problem->pointer[0] == '/');
     must(!problem->has_offset);
 }
 
 static void must_be_sound(const struct request *request)
 {
-    must(request->predictions.length > 0 && tensor_same_shape(&request->predictions, &request->targets));
-    if (request->weights.length > 0) must(tensor_same_shape(&request->predictions, &request->weights));
+    must(request->predictions.length > 0 &&
+         tensor_same_shape(&request->predictions, &request->targets));
+    if (request->weights.length > 0)
+        must(tensor_same_shape(&request->predictions, &request->weights));
 }
 
 /* ---- the answer */
@@ -150,23 +155,27 @@ static void expect(struct expected *expected, const struct request *request)
     }
     rational_gradient(predictions, targets, weights, n, reduction, expected->gradient);
     expected->refused = any_infinite(expected->losses, n) ||
-                        ((request->wants_predictions || request->wants_targets) && any_infinite(expected->gradient, n));
+                        ((request->wants_predictions || request->wants_targets) &&
+                         any_infinite(expected->gradient, n));
 }
 
 /* Numbers nested to the shape. */
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the tensor's rank. */
-static void must_hold(const cJSON *value, const struct tensor *shape, size_t level, const double **next, double sign)
+static void must_hold(const cJSON *value, const struct tensor *shape, size_t level,
+                      const double **next, double sign)
 {
     if (level == shape->rank) {
         must(cJSON_IsNumber(value) && value->valuedouble == sign * *(*next)++);
         return;
     }
     must(cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == shape->shape[level]);
-    for (value = value->child; value != NULL; value = value->next) must_hold(value, shape, level + 1, next, sign);
+    for (value = value->child; value != NULL; value = value->next)
+        must_hold(value, shape, level + 1, next, sign);
 }
 
-static void must_hold_gradient(const cJSON *gradients, const char *name, bool wanted, const struct expected *expected,
-                               const struct tensor *shape, double sign)
+static void must_hold_gradient(const cJSON *gradients, const char *name, bool wanted,
+                               const struct expected *expected, const struct tensor *shape,
+                               double sign)
 {
     const cJSON *gradient = cJSON_GetObjectItemCaseSensitive(gradients, name);
     const double *next = expected->gradient;
@@ -174,7 +183,8 @@ static void must_hold_gradient(const cJSON *gradients, const char *name, bool wa
     if (wanted) must_hold(gradient, shape, 0, &next, sign);
 }
 
-static void must_answer(const char *text, size_t length, const struct expected *expected, const struct tensor *shape)
+static void must_answer(const char *text, size_t length, const struct expected *expected,
+                        const struct tensor *shape)
 {
     const char *end;
     cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);

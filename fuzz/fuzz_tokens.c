@@ -1,8 +1,8 @@
-/* fuzz_tokens.c - a file of tokens -> who is let in. An own reading of the file says whether it may be used, which line
- * is at fault, and who is let in; and what is refused must not be told.
+/* fuzz_tokens.c - a file of tokens -> who is let in. An own reading of the file says whether it may
+ * be used, which line is at fault, and who is let in; and what is refused must not be told.
  *
- * The settings are the mode of the file's last three bits, and to which length the file is cut before it is read again,
- * in 256ths. */
+ * The settings are the mode of the file's last three bits, and to which length the file is cut
+ * before it is read again, in 256ths. */
 #include "input.h"
 #include "said.h"
 
@@ -51,7 +51,8 @@ static struct span content_of(struct span line)
 /* RFC 6750, section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
 static bool is_token(struct span span)
 {
-    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
+    static const char characters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/";
     size_t end = span.length;
     while (end > 0 && span.text[end - 1] == '=') end--;
     for (size_t i = 0; i < end; i++) {
@@ -89,7 +90,8 @@ static bool lists(struct span text, struct span token)
 {
     while (text.length > 0) {
         struct span content = content_of(next_line(&text));
-        if (content.length == token.length && memcmp(content.text, token.text, token.length) == 0) return true;
+        if (content.length == token.length && memcmp(content.text, token.text, token.length) == 0)
+            return true;
     }
     return false;
 }
@@ -106,13 +108,16 @@ static void write_file(struct span text)
 static void must_tell(struct opinion opinion)
 {
     char wanted[256], reason[64] = "holds no token";
-    if (opinion.bad_line > 0) snprintf(reason, sizeof reason, ": line %zu is no token", opinion.bad_line);
-    snprintf(wanted, sizeof wanted, "--token-file %s%s%s", file_name, opinion.bad_line > 0 ? "" : " ", reason);
+    if (opinion.bad_line > 0)
+        snprintf(reason, sizeof reason, ": line %zu is no token", opinion.bad_line);
+    snprintf(wanted, sizeof wanted, "--token-file %s%s%s", file_name,
+             opinion.bad_line > 0 ? "" : " ", reason);
     const char *message = strstr(errors.text, " --token-file ");
     must(message != NULL && strncmp(message + 1, wanted, strlen(wanted)) == 0);
     const char *rest = message + 1 + strlen(wanted);
-    must(strcmp(rest, opinion.bad_line > 0 ? ": write letters, digits and any of -._~+/ and = at its end\n" : "\n") ==
-         0);
+    must(strcmp(rest, opinion.bad_line > 0
+                          ? ": write letters, digits and any of -._~+/ and = at its end\n"
+                          : "\n") == 0);
 }
 
 static void must_include(struct tokens *tokens, struct span text, struct span token)

@@ -26,7 +26,8 @@ unsigned input_setting(struct input *input)
     return *input->settings++;
 }
 
-static void feed(const char *bytes, size_t length, void (*take)(void *to, const char *bytes, size_t length), void *to)
+static void feed(const char *bytes, size_t length,
+                 void (*take)(void *to, const char *bytes, size_t length), void *to)
 {
     char *chunk = malloc(length);
     if (chunk == NULL && length > 0) abort();
@@ -35,7 +36,8 @@ static void feed(const char *bytes, size_t length, void (*take)(void *to, const 
     free(chunk);
 }
 
-void input_feed(struct input *input, size_t at, void (*take)(void *to, const char *bytes, size_t length), void *to)
+void input_feed(struct input *input, size_t at,
+                void (*take)(void *to, const char *bytes, size_t length), void *to)
 {
     while (input->settings_left > 0 && at < input->length) {
         size_t length = input_setting(input);

@@ -9,12 +9,14 @@
 
 #define NUMBER_MAX 25 /* bytes that %.17g writes, its NUL included: -1.2345678901234567e-308 */
 
-/* Writes strtod's value of the number at p instead of the number, since cJSON reads its first 63 bytes only. */
+/* Writes strtod's value of the number at p instead of the number, since cJSON reads its first 63
+ * bytes only. */
 static const char *put_number(char **out, const char *p)
 {
     char *end;
     double value = strtod(p, &end);
-    *out += isinf(value) ? sprintf(*out, "%s", value < 0 ? "-1e999" : "1e999") : sprintf(*out, "%.17g", value);
+    *out += isinf(value) ? sprintf(*out, "%s", value < 0 ? "-1e999" : "1e999")
+                         : sprintf(*out, "%.17g", value);
     return end;
 }
 
@@ -74,8 +76,8 @@ const cJSON *opinion_at(const cJSON *root, const char *pointer)
     while (root != NULL && *pointer == '/') {
         pointer++;
         read_token(&pointer, token, sizeof token);
-        root =
-            cJSON_IsArray(root) ? cJSON_GetArrayItem(root, atoi(token)) : cJSON_GetObjectItemCaseSensitive(root, token);
+        root = cJSON_IsArray(root) ? cJSON_GetArrayItem(root, atoi(token))
+                                   : cJSON_GetObjectItemCaseSensitive(root, token);
     }
     return root;
 }

@@ -5,8 +5,8 @@
 #include <cjson/cJSON.h>
 #include <stddef.h>
 
-/* Reads text that json_reader has taken for JSON; NULL if cJSON does not. U+0000 in strings is read as U+FFFD. A number
- * beyond the largest double is infinite. The caller calls cJSON_Delete. */
+/* Reads text that json_reader has taken for JSON; NULL if cJSON does not. U+0000 in strings is read
+ * as U+FFFD. A number beyond the largest double is infinite. The caller calls cJSON_Delete. */
 cJSON *opinion_of(const char *text, size_t length);
 
 /* The value at an RFC 6901 pointer, or NULL. */

@@ -11,8 +11,8 @@ struct said {
     char text[1 << 16]; /* NUL-terminated */
 };
 
-/* What is written to the descriptor goes to said, until said_end sets its text and length. Reports of sanitizers go to
- * where standard error was at first. */
+/* What is written to the descriptor goes to said, until said_end sets its text and length. Reports
+ * of sanitizers go to where standard error was at first. */
 void said_begin(struct said *said, int descriptor);
 void said_end(struct said *said, int descriptor);
 

@@ -24,13 +24,15 @@ static struct sockaddr_storage reachable(const struct sockaddr_storage *address)
     return result;
 }
 
-static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+static const char request[] =
+    "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 static const char wanted[] = "HTTP/1.1 200 "; /* how the answer begins */
 
 static bool asks_and_hears_ok(int socket)
 {
     char answer[sizeof wanted - 1];
-    if (send(socket, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof request - 1)) return false;
+    if (send(socket, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof request - 1))
+        return false;
     return recv(socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
            memcmp(answer, wanted, sizeof answer) == 0;
 }
@@ -40,7 +42,8 @@ static bool asks_and_hears_ok_encrypted(gnutls_session_t session)
 {
     char answer[sizeof wanted - 1];
     size_t heard = 0;
-    if (gnutls_record_send(session, request, sizeof request - 1) != (ssize_t)(sizeof request - 1)) return false;
+    if (gnutls_record_send(session, request, sizeof request - 1) != (ssize_t)(sizeof request - 1))
+        return false;
     while (heard < sizeof answer) {
         ssize_t more = gnutls_record_recv(session, answer + heard, sizeof answer - heard);
         if (more <= 0) return false;
@@ -53,13 +56,15 @@ static bool encrypts_asks_and_hears_ok(int socket)
 {
     gnutls_certificate_credentials_t credentials = NULL;
     gnutls_session_t session = NULL;
-    bool ready = gnutls_certificate_allocate_credentials(&credentials) == GNUTLS_E_SUCCESS &&
-                 gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL) == GNUTLS_E_SUCCESS &&
-                 gnutls_set_default_priority(session) == GNUTLS_E_SUCCESS &&
-                 gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) == GNUTLS_E_SUCCESS;
+    bool ready =
+        gnutls_certificate_allocate_credentials(&credentials) == GNUTLS_E_SUCCESS &&
+        gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL) == GNUTLS_E_SUCCESS &&
+        gnutls_set_default_priority(session) == GNUTLS_E_SUCCESS &&
+        gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) == GNUTLS_E_SUCCESS;
     if (ready) {
         gnutls_transport_set_int(session, socket);
-        ready = gnutls_handshake(session) == GNUTLS_E_SUCCESS && asks_and_hears_ok_encrypted(session);
+        ready =
+            gnutls_handshake(session) == GNUTLS_E_SUCCESS && asks_and_hears_ok_encrypted(session);
     }
     if (session != NULL) gnutls_deinit(session);
     if (credentials != NULL) gnutls_certificate_free_credentials(credentials);
@@ -72,10 +77,11 @@ bool check_ready(const struct sockaddr_storage *address, socklen_t length, bool 
     struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
     int socket_fd = socket(server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (socket_fd < 0) return false;
-    bool ready = setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
-                 setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
-                 connect(socket_fd, (const struct sockaddr *)&server, length) == 0 &&
-                 (is_encrypted ? encrypts_asks_and_hears_ok(socket_fd) : asks_and_hears_ok(socket_fd));
+    bool ready =
+        setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
+        setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
+        connect(socket_fd, (const struct sockaddr *)&server, length) == 0 &&
+        (is_encrypted ? encrypts_asks_and_hears_ok(socket_fd) : asks_and_hears_ok(socket_fd));
     close(socket_fd);
     return ready;
 }

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Whether the server that listens at the address answers GET /readyz with 200 within some seconds. Over TLS
- * any certificate will do: who is asked is this machine. */
+/* Whether the server that listens at the address answers GET /readyz with 200 within some seconds.
+ * Over TLS any certificate will do: who is asked is this machine. */
 bool check_ready(const struct sockaddr_storage *address, socklen_t length, bool is_encrypted);
 
 #endif

@@ -1,12 +1,12 @@
 /* main.c - options -> start -> take connections until a signal -> drain. */
+#include "base/log.h"
+#include "base/system.h"
+#include "base/tokens.h"
 #include "check.h"
 #include "net/daemon.h"
 #include "net/listener.h"
-#include "base/log.h"
-#include "base/system.h"
-#include "options.h"
 #include "net/tls.h"
-#include "base/tokens.h"
+#include "options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,17 +22,18 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* Blocks of this size and more get pages of their own, which grow without being copied and go back to the system when
- * freed. glibc would raise its threshold with every such block that is freed; a fixed one keeps memory flat. */
+/* Blocks of this size and more get pages of their own, which grow without being copied and go back
+ * to the system when freed. glibc would raise its threshold with every such block that is freed; a
+ * fixed one keeps memory flat. */
 #define OWN_PAGES_FROM (128 * 1024)
 
-/* Milliseconds between two looks at what drains, and for how long there must be no request before it has drained: a
- * request may have been sent already and not arrived yet. */
+/* Milliseconds between two looks at what drains, and for how long there must be no request before
+ * it has drained: a request may have been sent already and not arrived yet. */
 #define DRAIN_TICK  10
 #define DRAIN_QUIET 100
 
-/* Descriptors that are not a connection's: standard ones, the listener, signals, and two for each event loop; and some
- * for connections that are told that they are too many. */
+/* Descriptors that are not a connection's: standard ones, the listener, signals, and two for each
+ * event loop; and some for connections that are told that they are too many. */
 #define OTHER_DESCRIPTORS 256
 
 /* Milliseconds between two looks at who is overdue. */
@@ -69,7 +70,8 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Reads the certificate, the key and the tokens. false: the log names what is wrong with which file. */
+/* Reads the certificate, the key and the tokens. false: the log names what is wrong with which
+ * file. */
 static bool open_secrets(struct service *service, const struct options *options)
 {
     if (options->tls_cert != NULL) {
@@ -85,7 +87,8 @@ static void warn_of_exposure(const struct service *service, const struct sockadd
 {
     if (service->tokens == NULL) return;
     if (service->tls == NULL && !address_is_loopback(address)) {
-        log_line("warning: tokens are sent over the network unencrypted; use --tls-cert and --tls-key, or a proxy");
+        log_line("warning: tokens are sent over the network unencrypted; use --tls-cert and "
+                 "--tls-key, or a proxy");
     }
     if (tokens_are_exposed(service->tokens)) {
         log_line("warning: every user of this machine may read the file of --token-file");
@@ -95,10 +98,12 @@ static void warn_of_exposure(const struct service *service, const struct sockadd
 /* What cannot be read again, as the log says, stays as it was. */
 static void reload_secrets(struct service *service)
 {
-    if (service->tls == NULL && service->tokens == NULL) log_line("SIGHUP: there is no file to read again");
+    if (service->tls == NULL && service->tokens == NULL)
+        log_line("SIGHUP: there is no file to read again");
     if (service->tls != NULL) {
-        log_line(tls_reload(service->tls) ? "SIGHUP: new connections get the certificate that was read"
-                                          : "SIGHUP: the certificate stays as it was");
+        log_line(tls_reload(service->tls)
+                     ? "SIGHUP: new connections get the certificate that was read"
+                     : "SIGHUP: the certificate stays as it was");
     }
     if (service->tokens != NULL) {
         log_line(tokens_reload(service->tokens) ? "SIGHUP: the tokens are those that were read"
@@ -120,7 +125,8 @@ static bool await_signal(struct server *server, int milliseconds)
     return false;
 }
 
-/* A connection needs a descriptor: asks for as many as may be had, and returns for how many connections they do. */
+/* A connection needs a descriptor: asks for as many as may be had, and returns for how many
+ * connections they do. */
 static size_t connections_possible(size_t wanted)
 {
     struct rlimit limit;
@@ -128,13 +134,15 @@ static size_t connections_possible(size_t wanted)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max >= wanted + OTHER_DESCRIPTORS) return wanted;
-    size_t possible = limit.rlim_max > OTHER_DESCRIPTORS ? (size_t)limit.rlim_max - OTHER_DESCRIPTORS : 1;
-    log_line("--max-connections is lowered from %zu to %zu: the system allows no more descriptors", wanted, possible);
+    size_t possible =
+        limit.rlim_max > OTHER_DESCRIPTORS ? (size_t)limit.rlim_max - OTHER_DESCRIPTORS : 1;
+    log_line("--max-connections is lowered from %zu to %zu: the system allows no more descriptors",
+             wanted, possible);
     return possible;
 }
 
-/* Keeps resident memory to what is used. Pools of connections lie side by side, so one that is used would, where the
- * kernel gives pages of 2 MB unasked, make some thirty resident. */
+/* Keeps resident memory to what is used. Pools of connections lie side by side, so one that is used
+ * would, where the kernel gives pages of 2 MB unasked, make some thirty resident. */
 static void set_memory(void)
 {
     mallopt(M_MMAP_THRESHOLD, OWN_PAGES_FROM);
@@ -158,7 +166,8 @@ static bool start(struct server *server, const struct options *options)
         log_line("cannot wait for signals: %s", strerror(errno));
         return false;
     }
-    server->listener = listener_open((const struct sockaddr *)&options->address, options->address_length);
+    server->listener =
+        listener_open((const struct sockaddr *)&options->address, options->address_length);
     if (server->listener < 0) {
         log_line("cannot listen on %s, the address of --listen: %s",
                  address_text((const struct sockaddr *)&options->address, name), strerror(errno));
@@ -169,9 +178,10 @@ static bool start(struct server *server, const struct options *options)
         log_line("cannot start %u threads: %s", options->threads, strerror(errno));
         return false;
     }
-    log_line(
-        "mse-server %s listening on %s, %u threads, bodies up to %" PRIu64 " bytes, memory up to %" PRIu64 " bytes",
-        mse_version(), listener_name(server->listener, name), options->threads, options->max_body, options->max_memory);
+    log_line("mse-server %s listening on %s, %u threads, bodies up to %" PRIu64
+             " bytes, memory up to %" PRIu64 " bytes",
+             mse_version(), listener_name(server->listener, name), options->threads,
+             options->max_body, options->max_memory);
     warn_of_exposure(&server->service, (const struct sockaddr *)&options->address);
     return true;
 }
@@ -179,10 +189,12 @@ static bool start(struct server *server, const struct options *options)
 /* Takes connections until a signal to stop, and looks at those that are open now and then. */
 static void serve(struct server *server)
 {
-    struct pollfd events[] = {{.fd = server->signals, .events = POLLIN}, {.fd = server->listener, .events = POLLIN}};
+    struct pollfd events[] = {{.fd = server->signals, .events = POLLIN},
+                              {.fd = server->listener, .events = POLLIN}};
     for (;;) {
         /* An event loop has not yet counted a connection that was just handed to it. */
-        bool is_quiet = events[1].revents == 0 && atomic_load(&server->service.connections.count) == 0;
+        bool is_quiet =
+            events[1].revents == 0 && atomic_load(&server->service.connections.count) == 0;
         if (poll(events, 2, is_quiet ? -1 : EXPIRY_TICK) < 0) continue;
         connections_expire(&server->service.connections);
         if (events[0].revents != 0 && await_signal(server, 0)) return;
@@ -197,7 +209,8 @@ static bool drain(struct server *server, unsigned timeout)
 {
     log_line("draining: %zu requests under way", atomic_load(&server->service.requests));
     atomic_store(&server->service.draining, true);
-    listener_accept(server->listener, take, server); /* those who have connected are answered, too */
+    listener_accept(server->listener, take,
+                    server); /* those who have connected are answered, too */
     close(server->listener);
 
     int64_t deadline = system_milliseconds() + timeout;
@@ -205,12 +218,14 @@ static bool drain(struct server *server, unsigned timeout)
     while (quiet < DRAIN_QUIET) {
         connections_expire(&server->service.connections);
         if (await_signal(server, DRAIN_TICK)) {
-            log_line("stopped by a second signal: %zu requests lost", atomic_load(&server->service.requests));
+            log_line("stopped by a second signal: %zu requests lost",
+                     atomic_load(&server->service.requests));
             return false;
         }
         quiet = atomic_load(&server->service.requests) == 0 ? quiet + DRAIN_TICK : 0;
         if (system_milliseconds() >= deadline && quiet == 0) {
-            log_line("stopped after the drain time-out: %zu requests lost", atomic_load(&server->service.requests));
+            log_line("stopped after the drain time-out: %zu requests lost",
+                     atomic_load(&server->service.requests));
             return false;
         }
     }
@@ -240,7 +255,8 @@ int main(int argc, char **argv)
         return EXIT_BAD_OPTION;
     }
     if (options.check) {
-        bool ready = check_ready(&options.address, options.address_length, options.tls_cert != NULL);
+        bool ready =
+            check_ready(&options.address, options.address_length, options.tls_cert != NULL);
         return ready ? EXIT_SUCCESS : EXIT_FAILURE;
     }
 

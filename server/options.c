@@ -1,4 +1,5 @@
-/* options.c - command line and environment -> struct options. Every limit that can be set lives here. */
+/* options.c - command line and environment -> struct options. Every limit that can be set lives
+ * here. */
 #include "options.h"
 
 #include "base/system.h"
@@ -109,7 +110,8 @@ static bool set_threads(struct options *options, const char *text)
 {
     const char *unit;
     uint64_t number;
-    if (!read_number(text, &number, &unit) || *unit != '\0' || number < 1 || number > THREADS_MAX) return false;
+    if (!read_number(text, &number, &unit) || *unit != '\0' || number < 1 || number > THREADS_MAX)
+        return false;
     options->threads = (unsigned)number;
     return true;
 }
@@ -127,8 +129,8 @@ static bool set_max_memory(struct options *options, const char *text)
 static bool set_max_connections(struct options *options, const char *text)
 {
     const char *unit;
-    return read_number(text, &options->max_connections, &unit) && *unit == '\0' && options->max_connections >= 1 &&
-           options->max_connections <= CONNECTIONS_MAX;
+    return read_number(text, &options->max_connections, &unit) && *unit == '\0' &&
+           options->max_connections >= 1 && options->max_connections <= CONNECTIONS_MAX;
 }
 
 static bool set_request_timeout(struct options *options, const char *text)
@@ -179,38 +181,47 @@ static bool set_log_format(struct options *options, const char *text)
     return options->log_format == LOG_JSON || strcmp(text, "text") == 0;
 }
 
-/* One row an option that has an environment variable: what --help prints and what the value is held against. */
+/* One row an option that has an environment variable: what --help prints and what the value is held
+ * against. */
 static const struct option_row {
     const char *name;
-    const char *value;    /* what stands for it in --help; NULL: the command line takes none, which means "on" */
-    const char *standard; /* what --help names as the default; a value in its own right where initial is set */
+    const char *value;    /* what stands for it in --help; NULL: the command line takes none, which
+                             means "on" */
+    const char *standard; /* what --help names as the default; a value in its own right where
+                             initial is set */
     bool initial;
     const char *meaning;
     const char *wanted; /* completes "--name wants ..." */
     bool (*set)(struct options *options, const char *text);
 } rows[] = {
     {"listen", "ADDRESS:PORT", "127.0.0.1:8080", true, "where to listen; port 0 picks a free one",
-     "an IPv4 address or an IPv6 address in brackets, a colon, and a port from 0 to 65535", set_listen},
-    {"threads", "N", "one per core", false, "event loops", "a whole number from 1 to 1024", set_threads},
+     "an IPv4 address or an IPv6 address in brackets, a colon, and a port from 0 to 65535",
+     set_listen},
+    {"threads", "N", "one per core", false, "event loops", "a whole number from 1 to 1024",
+     set_threads},
     {"max-body", "SIZE", "256M", true, "largest body of a request; past it 413",
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_body},
     {"max-memory", "SIZE", "half of memory", false, "all requests' numbers together; past it 503",
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_memory},
     {"max-connections", "N", "10000", true, "connections served at once; past it 503",
      "a whole number from 1 to 1000000", set_max_connections},
-    {"request-timeout", "TIME", "60s", true, "from the first line of a request to its last byte; past it 408",
+    {"request-timeout", "TIME", "60s", true,
+     "from the first line of a request to its last byte; past it 408",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_request_timeout},
-    {"idle-timeout", "TIME", "75s", true, "a connection without a request, or on which nothing moves",
+    {"idle-timeout", "TIME", "75s", true,
+     "a connection without a request, or on which nothing moves",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
     {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
      "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
-    {"token-file", "FILE", "none", false, "bearer tokens for /mse and /metrics, one a line; without one 401", "a file",
-     set_token_file},
-    {"tls-cert", "FILE", "none", false, "the server's certificate and those that vouch for it, PEM: HTTPS", "a file",
-     set_tls_cert},
+    {"token-file", "FILE", "none", false,
+     "bearer tokens for /mse and /metrics, one a line; without one 401", "a file", set_token_file},
+    {"tls-cert", "FILE", "none", false,
+     "the server's certificate and those that vouch for it, PEM: HTTPS", "a file", set_tls_cert},
     {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
-    {"access-log", NULL, "off", true, "a line a request on standard error", "on or off", set_access_log},
-    {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json", set_log_format},
+    {"access-log", NULL, "off", true, "a line a request on standard error", "on or off",
+     set_access_log},
+    {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json",
+     set_log_format},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
@@ -221,18 +232,23 @@ enum { ROW = 1000, CHECK = ROW + ROW_COUNT, HELP, VERSION };
 static void print_help(void)
 {
     printf("Usage: mse-server [OPTION]...\n"
-           "Serves POST /mse: JSON arrays of predictions and targets in, the mean squared error and its gradients "
+           "Serves POST /mse: JSON arrays of predictions and targets in, the mean squared error "
+           "and its gradients "
            "out.\n\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char flag[40];
-        snprintf(flag, sizeof flag, "--%s %s", rows[i].name, rows[i].value != NULL ? rows[i].value : "");
+        snprintf(flag, sizeof flag, "--%s %s", rows[i].name,
+                 rows[i].value != NULL ? rows[i].value : "");
         printf("  %-24s %s (%s)\n", flag, rows[i].meaning, rows[i].standard);
     }
-    printf("  %-24s %s\n", "--check", "ask the server at --listen whether it is ready: exit status 0 or 1");
+    printf("  %-24s %s\n", "--check",
+           "ask the server at --listen whether it is ready: exit status 0 or 1");
     printf("  %-24s %s\n", "--help", "print this");
     printf("  %-24s %s\n", "--version", "print the version");
-    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option down to --log-format may\n"
-           "be given in the environment too: --max-body is MSE_MAX_BODY; the command line wins. SIGTERM and SIGINT "
+    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option down to "
+           "--log-format may\n"
+           "be given in the environment too: --max-body is MSE_MAX_BODY; the command line wins. "
+           "SIGTERM and SIGINT "
            "drain and stop;\nSIGHUP reads the files of tokens and TLS again.\n");
 }
 
@@ -252,7 +268,8 @@ __attribute__((format(printf, 1, 2))) static void complain(const char *format, .
 static const char *from_environment(const char *name, char *variable, size_t size)
 {
     snprintf(variable, size, "MSE_%s", name);
-    for (char *p = variable; *p != '\0'; p++) *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    for (char *p = variable; *p != '\0'; p++)
+        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
     const char *value = getenv(variable);
     return value != NULL && *value != '\0' ? value : NULL;
 }
@@ -314,7 +331,8 @@ enum options_status options_read(struct options *options, int argc, char **argv)
             complain_of_word(chosen, argv);
             return OPTIONS_BAD;
         } else if (!rows[chosen - ROW].set(options, optarg != NULL ? optarg : "on")) {
-            complain("--%s wants %s, not \"%s\"", rows[chosen - ROW].name, rows[chosen - ROW].wanted, optarg);
+            complain("--%s wants %s, not \"%s\"", rows[chosen - ROW].name,
+                     rows[chosen - ROW].wanted, optarg);
             return OPTIONS_BAD;
         }
     }

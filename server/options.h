@@ -1,4 +1,5 @@
-/* options.h - command line and environment -> struct options. Every limit that can be set lives here. */
+/* options.h - command line and environment -> struct options. Every limit that can be set lives
+ * here. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -33,7 +34,8 @@ enum options_status {
     OPTIONS_BAD       /* one line on standard error has named the option at fault */
 };
 
-/* An option stands on the command line, else in the environment (--max-body is MSE_MAX_BODY), else has its default. */
+/* An option stands on the command line, else in the environment (--max-body is MSE_MAX_BODY), else
+ * has its default. */
 enum options_status options_read(struct options *options, int argc, char **argv);
 
 #endif

@@ -1,16 +1,20 @@
 /* routes.c - method and path -> endpoint: the table to look at first. */
 #include "routes.h"
 
+#include "http/problem.h"
 #include "loss/endpoint.h"
 #include "page/openapi.h"
-#include "http/problem.h"
 
 #include <string.h>
 
-static bool answer_constant(struct response *answer, const char *media_type, const char *text, size_t length)
+static bool answer_constant(struct response *answer, const char *media_type, const char *text,
+                            size_t length)
 {
-    *answer = (struct response){
-        .status = 200, .media_type = media_type, .text = (char *)text, .constant = true, .length = length};
+    *answer = (struct response){.status = 200,
+                                .media_type = media_type,
+                                .text = (char *)text,
+                                .constant = true,
+                                .length = length};
     return true;
 }
 
@@ -57,7 +61,8 @@ static bool answer_metrics(void *state, struct service *service, struct response
     answer->text = metrics_print(&levels, &answer->length);
     if (answer->text == NULL) {
         struct problem problem;
-        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
+                    "Try again when other requests have ended.");
         problem_respond(&problem, answer);
     }
     return true;
@@ -67,12 +72,16 @@ static bool answer_metrics(void *state, struct service *service, struct response
 #define POST_ALLOW "POST, OPTIONS"
 
 static const struct route routes[] = {
-    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, endpoint_open, endpoint_receive,
-     endpoint_respond, endpoint_close},
-    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, false, NULL, NULL, answer_health, NULL},
-    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, false, NULL, NULL, answer_readiness, NULL},
-    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL, answer_metrics, NULL},
-    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, false, NULL, NULL, answer_openapi, NULL},
+    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, endpoint_open,
+     endpoint_receive, endpoint_respond, endpoint_close},
+    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, false, NULL, NULL,
+     answer_health, NULL},
+    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, false, NULL, NULL,
+     answer_readiness, NULL},
+    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL,
+     answer_metrics, NULL},
+    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, false, NULL, NULL,
+     answer_openapi, NULL},
 };
 
 const struct route *routes_find(const char *path)

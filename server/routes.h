@@ -2,8 +2,8 @@
 #ifndef ROUTES_H
 #define ROUTES_H
 
-#include "http/response.h"
 #include "base/metrics.h"
+#include "http/response.h"
 #include "service.h"
 
 /* What stands at a path. GET comes with HEAD; OPTIONS is everywhere. */
@@ -14,8 +14,9 @@ struct route {
     const char *allow;      /* the Allow header */
     enum metrics_route label;
     bool is_protected; /* needs a token where the service has tokens */
-    /* Answers, or returns false: not ready yet, to be called again after others have had their turn.
-     * A route that works on a body opens a state at the headers, which receives the body; NULL where it does not. */
+    /* Answers, or returns false: not ready yet, to be called again after others have had their
+     * turn. A route that works on a body opens a state at the headers, which receives the body;
+     * NULL where it does not. */
     void *(*open)(struct service *service);
     void (*receive)(void *state, const char *bytes, size_t length);
     bool (*answer)(void *state, struct service *service, struct response *answer);

@@ -1,10 +1,11 @@
-/* service.h - what all requests share. Declarations only. Made by main.c, alive until every request has been answered.
+/* service.h - what all requests share. Declarations only. Made by main.c, alive until every request
+ * has been answered.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include "net/connections.h"
 #include "base/tensor.h"
+#include "net/connections.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -35,12 +35,13 @@ static void write_time(char *text, size_t size)
     snprintf(text + length, size - length, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* Writes a line if that can be done without waiting: whoever reads a pipe may have stopped. One that polls writable
- * takes PIPE_BUF bytes, more than a line has. */
+/* Writes a line if that can be done without waiting: whoever reads a pipe may have stopped. One
+ * that polls writable takes PIPE_BUF bytes, more than a line has. */
 static bool try_write(const char *line, size_t length)
 {
     struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&error, 1, 0) == 1 && (error.revents & POLLOUT) != 0 && write(STDERR_FILENO, line, length) >= 0;
+    return poll(&error, 1, 0) == 1 && (error.revents & POLLOUT) != 0 &&
+           write(STDERR_FILENO, line, length) >= 0;
 }
 
 /* Without cJSON: it needs no escapes, and must not fail for want of memory. */
@@ -50,13 +51,14 @@ static bool tell_lost(unsigned lost)
     char line[160];
     write_time(time, sizeof time);
     int length =
-        snprintf(line, sizeof line, chosen == LOG_JSON ? "{\"time\":\"%s\",\"message\":\"%s: %u\"}\n" : "%s %s: %u\n",
+        snprintf(line, sizeof line,
+                 chosen == LOG_JSON ? "{\"time\":\"%s\",\"message\":\"%s: %u\"}\n" : "%s %s: %u\n",
                  time, "lines lost, since standard error did not take them", lost);
     return try_write(line, (size_t)length);
 }
 
-/* A log is no place to fail or to wait: a line that standard error does not take at once is lost. One thread at a time,
- * so that none takes the room that another was promised. */
+/* A log is no place to fail or to wait: a line that standard error does not take at once is lost.
+ * One thread at a time, so that none takes the room that another was promised. */
 static void put(const char *line, size_t length)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -140,7 +142,8 @@ void log_line_limited(struct log_limit *limit, const char *format, ...)
 static const char *plain(const char *text, char *copy, size_t size)
 {
     char *out = copy;
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0' && (size_t)(out - copy) + 4 < size; p++) {
+    for (const unsigned char *p = (const unsigned char *)text;
+         *p != '\0' && (size_t)(out - copy) + 4 < size; p++) {
         if (*p > ' ' && *p < 0x7F && *p != '"' && *p != '\\') {
             *out++ = (char)*p;
         } else {
@@ -161,9 +164,11 @@ void log_request(const struct log_request *request)
     double milliseconds = (double)microseconds / 1000;
 
     if (chosen == LOG_TEXT) {
-        log_line("%s \"%s %s\" %u in=%" PRIu64 " out=%" PRIu64 " elements=%" PRIu64 " ms=%.3f trace=%s", request->peer,
-                 method, path, request->status, request->bytes_received, request->bytes_sent, request->elements,
-                 milliseconds, request->trace_id[0] != '\0' ? request->trace_id : "-");
+        log_line("%s \"%s %s\" %u in=%" PRIu64 " out=%" PRIu64 " elements=%" PRIu64
+                 " ms=%.3f trace=%s",
+                 request->peer, method, path, request->status, request->bytes_received,
+                 request->bytes_sent, request->elements, milliseconds,
+                 request->trace_id[0] != '\0' ? request->trace_id : "-");
         return;
     }
     cJSON *object = new_object();
@@ -175,6 +180,7 @@ void log_request(const struct log_request *request)
     cJSON_AddNumberToObject(object, "bytes_sent", (double)request->bytes_sent);
     cJSON_AddNumberToObject(object, "elements", (double)request->elements);
     cJSON_AddNumberToObject(object, "milliseconds", milliseconds);
-    if (request->trace_id[0] != '\0') cJSON_AddStringToObject(object, "trace_id", request->trace_id);
+    if (request->trace_id[0] != '\0')
+        cJSON_AddStringToObject(object, "trace_id", request->trace_id);
     put_object(object);
 }

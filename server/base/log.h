@@ -1,6 +1,7 @@
-/* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a line is written whole,
- * or, if standard error does not take it at once, not at all: nobody waits for who reads the log. How many lines were
- * lost is told by a line before the next one that is taken. */
+/* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a
+ * line is written whole, or, if standard error does not take it at once, not at all: nobody waits
+ * for who reads the log. How many lines were lost is told by a line before the next one that is
+ * taken. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -9,21 +10,25 @@
 
 enum log_format { LOG_TEXT, LOG_JSON };
 
-/* The format of all lines from here on; text until then. Called before other threads are started. */
+/* The format of all lines from here on; text until then. Called before other threads are started.
+ */
 void log_set_format(enum log_format format);
 
 /* Writes one line: the time, and a message from a printf format. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What happens often is told once a second at most, with how many times it happened untold. All zero to begin with. */
+/* What happens often is told once a second at most, with how many times it happened untold. All
+ * zero to begin with. */
 struct log_limit {
     _Atomic int64_t next;
     atomic_uint untold;
 };
 
-void log_line_limited(struct log_limit *limit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_line_limited(struct log_limit *limit, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* A request that has ended. Strings may be a caller's own: they cannot end a line or forge a member. */
+/* A request that has ended. Strings may be a caller's own: they cannot end a line or forge a
+ * member. */
 struct log_request {
     const char *peer;
     const char *method;

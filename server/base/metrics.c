@@ -1,7 +1,7 @@
 /* metrics.c - what the server has done and holds, as text. Knows nothing of how it came about.
  *
- * Counters are atomic and of the whole process, since they are what Prometheus asks of a process. A request adds to a
- * handful of them, relaxed: none orders anything. */
+ * Counters are atomic and of the whole process, since they are what Prometheus asks of a process. A
+ * request adds to a handful of them, relaxed: none orders anything. */
 #include "base/metrics.h"
 
 #include "base/system.h"
@@ -16,13 +16,18 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const routes[METRICS_ROUTES] = {
-    [METRICS_MSE] = "/mse",         [METRICS_HEALTHZ] = "/healthz",      [METRICS_READYZ] = "/readyz",
-    [METRICS_METRICS] = "/metrics", [METRICS_OPENAPI] = "/openapi.yaml", [METRICS_NO_ROUTE] = "none"};
+static const char *const routes[METRICS_ROUTES] = {[METRICS_MSE] = "/mse",
+                                                   [METRICS_HEALTHZ] = "/healthz",
+                                                   [METRICS_READYZ] = "/readyz",
+                                                   [METRICS_METRICS] = "/metrics",
+                                                   [METRICS_OPENAPI] = "/openapi.yaml",
+                                                   [METRICS_NO_ROUTE] = "none"};
 
-/* Names given by callers are no labels: there is no end to them. The last of each stands for all others. */
+/* Names given by callers are no labels: there is no end to them. The last of each stands for all
+ * others. */
 static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "other"};
-static const unsigned statuses[] = {200, 204, 400, 401, 404, 405, 406, 413, 415, 422, 431, 500, 503, 0};
+static const unsigned statuses[] = {200, 204, 400, 401, 404, 405, 406,
+                                    413, 415, 422, 431, 500, 503, 0};
 
 static const char *const refusals[METRICS_REFUSALS] = {
     [METRICS_REFUSED_MEMORY] = "memory",     [METRICS_REFUSED_CONNECTIONS] = "connections",
@@ -34,14 +39,16 @@ static const char *const refusals[METRICS_REFUSALS] = {
 static const struct {
     uint64_t nanoseconds;
     const char *label;
-} buckets[] = {{50000, "5e-05"},    {100000, "0.0001"},  {250000, "0.00025"}, {500000, "0.0005"},  {1000000, "0.001"},
-               {2500000, "0.0025"}, {5000000, "0.005"},  {10000000, "0.01"},  {25000000, "0.025"}, {50000000, "0.05"},
-               {100000000, "0.1"},  {250000000, "0.25"}, {500000000, "0.5"},  {1000000000, "1"},   {2500000000, "2.5"},
-               {5000000000, "5"},   {10000000000, "10"}, {UINT64_MAX, "+Inf"}};
+} buckets[] = {{50000, "5e-05"},    {100000, "0.0001"},  {250000, "0.00025"}, {500000, "0.0005"},
+               {1000000, "0.001"},  {2500000, "0.0025"}, {5000000, "0.005"},  {10000000, "0.01"},
+               {25000000, "0.025"}, {50000000, "0.05"},  {100000000, "0.1"},  {250000000, "0.25"},
+               {500000000, "0.5"},  {1000000000, "1"},   {2500000000, "2.5"}, {5000000000, "5"},
+               {10000000000, "10"}, {UINT64_MAX, "+Inf"}};
 
 static struct {
     _Atomic uint64_t requests[METRICS_ROUTES][COUNT(methods)][COUNT(statuses)];
-    _Atomic uint64_t durations[METRICS_ROUTES][COUNT(buckets)]; /* of the bucket alone, not of those below */
+    _Atomic uint64_t
+        durations[METRICS_ROUTES][COUNT(buckets)]; /* of the bucket alone, not of those below */
     _Atomic uint64_t nanoseconds[METRICS_ROUTES];
     _Atomic uint64_t refusals[METRICS_REFUSALS];
     _Atomic uint64_t bytes_received, bytes_sent, elements;
@@ -91,7 +98,8 @@ static void print_head(FILE *out, const char *name, const char *type, const char
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void print_one(FILE *out, const char *name, const char *type, const char *help, uint64_t number)
+static void print_one(FILE *out, const char *name, const char *type, const char *help,
+                      uint64_t number)
 {
     print_head(out, name, type, help);
     fprintf(out, "%s %" PRIu64 "\n", name, number);
@@ -106,7 +114,9 @@ static void print_requests(FILE *out)
             for (size_t s = 0; s < COUNT(statuses); s++) {
                 uint64_t number = value(&counters.requests[r][m][s]);
                 if (number == 0) continue;
-                fprintf(out, "mse_http_requests_total{method=\"%s\",route=\"%s\",status=\"%u\"} %" PRIu64 "\n",
+                fprintf(out,
+                        "mse_http_requests_total{method=\"%s\",route=\"%s\",status=\"%u\"} %" PRIu64
+                        "\n",
                         methods[m], routes[r], statuses[s], number);
             }
         }
@@ -121,20 +131,25 @@ static void print_durations(FILE *out)
         uint64_t below = 0;
         for (size_t b = 0; b < COUNT(buckets); b++) {
             below += value(&counters.durations[r][b]);
-            fprintf(out, "mse_http_request_duration_seconds_bucket{route=\"%s\",le=\"%s\"} %" PRIu64 "\n", routes[r],
-                    buckets[b].label, below);
+            fprintf(out,
+                    "mse_http_request_duration_seconds_bucket{route=\"%s\",le=\"%s\"} %" PRIu64
+                    "\n",
+                    routes[r], buckets[b].label, below);
         }
         fprintf(out, "mse_http_request_duration_seconds_sum{route=\"%s\"} %.9f\n", routes[r],
                 (double)value(&counters.nanoseconds[r]) / 1e9);
-        fprintf(out, "mse_http_request_duration_seconds_count{route=\"%s\"} %" PRIu64 "\n", routes[r], below);
+        fprintf(out, "mse_http_request_duration_seconds_count{route=\"%s\"} %" PRIu64 "\n",
+                routes[r], below);
     }
 }
 
 static void print_refusals(FILE *out)
 {
-    print_head(out, "mse_refusals_total", "counter", "Requests and connections that were not served, by reason.");
+    print_head(out, "mse_refusals_total", "counter",
+               "Requests and connections that were not served, by reason.");
     for (size_t i = 0; i < METRICS_REFUSALS; i++) {
-        fprintf(out, "mse_refusals_total{reason=\"%s\"} %" PRIu64 "\n", refusals[i], value(&counters.refusals[i]));
+        fprintf(out, "mse_refusals_total{reason=\"%s\"} %" PRIu64 "\n", refusals[i],
+                value(&counters.refusals[i]));
     }
 }
 
@@ -142,10 +157,13 @@ static void print_process(FILE *out)
 {
     struct system_process process;
     system_process(&process);
-    print_head(out, "process_cpu_seconds_total", "counter", "Processor time used, user and system.");
+    print_head(out, "process_cpu_seconds_total", "counter",
+               "Processor time used, user and system.");
     fprintf(out, "process_cpu_seconds_total %.2f\n", process.cpu_seconds);
-    print_one(out, "process_resident_memory_bytes", "gauge", "Resident memory.", process.resident_bytes);
-    print_one(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", process.virtual_bytes);
+    print_one(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+              process.resident_bytes);
+    print_one(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.",
+              process.virtual_bytes);
     print_one(out, "process_open_fds", "gauge", "Open descriptors.", process.open_descriptors);
     print_one(out, "process_max_fds", "gauge", "Descriptors allowed.", process.max_descriptors);
     print_head(out, "process_start_time_seconds", "gauge", "Start time since the Unix epoch.");
@@ -165,18 +183,19 @@ char *metrics_print(const struct metrics_levels *levels, size_t *length)
               value(&counters.bytes_received));
     print_one(out, "mse_http_response_bytes_total", "counter", "Bytes of answers' bodies.",
               value(&counters.bytes_sent));
-    print_one(out, "mse_elements_total", "counter", "Elements of the predictions of answered requests.",
-              value(&counters.elements));
-    print_one(out, "mse_tensor_memory_bytes", "gauge", "Memory that requests' numbers hold.", levels->tensor_bytes);
-    print_one(out, "mse_tensor_memory_limit_bytes", "gauge", "Memory that requests' numbers may hold: --max-memory.",
-              levels->tensor_bytes_limit);
+    print_one(out, "mse_elements_total", "counter",
+              "Elements of the predictions of answered requests.", value(&counters.elements));
+    print_one(out, "mse_tensor_memory_bytes", "gauge", "Memory that requests' numbers hold.",
+              levels->tensor_bytes);
+    print_one(out, "mse_tensor_memory_limit_bytes", "gauge",
+              "Memory that requests' numbers may hold: --max-memory.", levels->tensor_bytes_limit);
     print_one(out, "mse_connections", "gauge", "Open connections.", levels->connections);
-    print_one(out, "mse_connections_limit", "gauge", "Connections that are served at once: --max-connections.",
-              levels->connections_limit);
-    print_one(out, "mse_connections_kept", "gauge", "Open connections that have been answered and may go on.",
-              levels->connections_kept);
-    print_one(out, "mse_connections_kept_limit", "gauge", "Answers on further connections end them.",
-              levels->connections_kept_limit);
+    print_one(out, "mse_connections_limit", "gauge",
+              "Connections that are served at once: --max-connections.", levels->connections_limit);
+    print_one(out, "mse_connections_kept", "gauge",
+              "Open connections that have been answered and may go on.", levels->connections_kept);
+    print_one(out, "mse_connections_kept_limit", "gauge",
+              "Answers on further connections end them.", levels->connections_kept_limit);
     print_process(out);
     print_head(out, "mse_build_info", "gauge", "Always 1; what runs here is in the labels.");
     fprintf(out, "mse_build_info{version=\"%s\",compiler=\"%s\"} 1\n", mse_version(), __VERSION__);

@@ -1,5 +1,5 @@
-/* metrics.h - what the server has done and holds, in Prometheus' text exposition format. May be called from any thread;
- * counting takes no lock. */
+/* metrics.h - what the server has done and holds, in Prometheus' text exposition format. May be
+ * called from any thread; counting takes no lock. */
 #ifndef METRICS_H
 #define METRICS_H
 

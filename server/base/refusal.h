@@ -1,5 +1,5 @@
-/* refusal.h - takes note of requests and connections that were not served though they may have been right: counts each,
- * and logs each reason once a second at most. */
+/* refusal.h - takes note of requests and connections that were not served though they may have been
+ * right: counts each, and logs each reason once a second at most. */
 #ifndef REFUSAL_H
 #define REFUSAL_H
 

@@ -1,4 +1,5 @@
-/* system.c - what this process may use of the machine it runs on. Linux: affinity and control groups, version 1 or 2.
+/* system.c - what this process may use of the machine it runs on. Linux: affinity and control
+ * groups, version 1 or 2.
  */
 #include "base/system.h"
 
@@ -14,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Reads up to two numbers from the first line of a folder's file; 0 where the file is missing or says "max". */
+/* Reads up to two numbers from the first line of a folder's file; 0 where the file is missing or
+ * says "max". */
 static int read_numbers(const char *folder, const char *name, uint64_t *first, uint64_t *second)
 {
     char path[PATH_MAX];
@@ -48,9 +50,11 @@ static uint64_t group_cores(const char *folder)
     return quota / period + (quota % period != 0);
 }
 
-/* Lowers the limits to those of a group and of all above it, which hold for it, too. The mount's root is always one of
- * them: a container's group is there, whatever its path outside. Names that do not fit are the first to be left out. */
-static void lower_to_group(struct system_limits *limits, const char *mount, const char *controller, const char *group)
+/* Lowers the limits to those of a group and of all above it, which hold for it, too. The mount's
+ * root is always one of them: a container's group is there, whatever its path outside. Names that
+ * do not fit are the first to be left out. */
+static void lower_to_group(struct system_limits *limits, const char *mount, const char *controller,
+                           const char *group)
 {
     char path[PATH_MAX];
     int root = snprintf(path, sizeof path, "%s/%s", mount, controller);
@@ -67,8 +71,8 @@ static void lower_to_group(struct system_limits *limits, const char *mount, cons
     }
 }
 
-/* A line is "5:cpu,cpuacct:/group", where the mount has a folder for each of these controllers, or, of version 2,
- * "0::/group": without a controller, and in the mount itself. */
+/* A line is "5:cpu,cpuacct:/group", where the mount has a folder for each of these controllers, or,
+ * of version 2, "0::/group": without a controller, and in the mount itself. */
 struct system_limits system_limits(const char *mount, char *groups)
 {
     struct system_limits limits = {UINT64_MAX, UINT64_MAX};
@@ -130,8 +134,8 @@ static double seconds(struct timespec time)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* The kernel keeps a process' start in clock ticks since the machine's boot: field 22 of /proc/self/stat, counted after
- * the name, which may hold anything but ends at the last ')'. */
+/* The kernel keeps a process' start in clock ticks since the machine's boot: field 22 of
+ * /proc/self/stat, counted after the name, which may hold anything but ends at the last ')'. */
 static double start_seconds(void)
 {
     char line[1024];
@@ -141,7 +145,8 @@ static double start_seconds(void)
     const char *name_end = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
     fclose(file);
     if (name_end == NULL ||
-        sscanf(name_end + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+        sscanf(name_end + 1,
+               "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
                &ticks) != 1) {
         return 0;
     }
@@ -175,11 +180,11 @@ void system_process(struct system_process *process)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     getrlimit(RLIMIT_NOFILE, &limit);
     *process = (struct system_process){.cpu_seconds = seconds(cpu),
-                                        .start_seconds = start_seconds(),
-                                        .resident_bytes = resident_pages * page,
-                                        .virtual_bytes = virtual_pages * page,
-                                        .open_descriptors = count_descriptors(),
-                                        .max_descriptors = limit.rlim_cur};
+                                       .start_seconds = start_seconds(),
+                                       .resident_bytes = resident_pages * page,
+                                       .virtual_bytes = virtual_pages * page,
+                                       .open_descriptors = count_descriptors(),
+                                       .max_descriptors = limit.rlim_cur};
 }
 
 static bool gives_huge_pages_unasked(void)
@@ -194,7 +199,8 @@ static bool gives_huge_pages_unasked(void)
 
 void system_refuse_unasked_huge_pages(void)
 {
-    const unsigned long except_advised = 1 << 1; /* PR_THP_DISABLE_EXCEPT_ADVISED, which older headers lack */
+    const unsigned long except_advised =
+        1 << 1; /* PR_THP_DISABLE_EXCEPT_ADVISED, which older headers lack */
     if (prctl(PR_SET_THP_DISABLE, 1, except_advised, 0, 0) != 0 && gives_huge_pages_unasked()) {
         prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     }

@@ -1,5 +1,5 @@
-/* system.h - what this process may use of the machine it runs on, and does: cores, memory, descriptors, time. Control
- * groups are considered. */
+/* system.h - what this process may use of the machine it runs on, and does: cores, memory,
+ * descriptors, time. Control groups are considered. */
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
@@ -11,12 +11,14 @@ struct system_limits {
     uint64_t cores;  /* worth of time, rounded up */
 };
 
-/* The lowest limits of the groups that a process is in and of all those above them. groups: the text of the process'
- * /proc/self/cgroup, which is taken apart. mount: where control groups of version 1 or 2 are mounted; its root, too, is
- * above each group, even one that lies outside. What is missing there or does not fit in PATH_MAX sets no limit. */
+/* The lowest limits of the groups that a process is in and of all those above them. groups: the
+ * text of the process' /proc/self/cgroup, which is taken apart. mount: where control groups of
+ * version 1 or 2 are mounted; its root, too, is above each group, even one that lies outside. What
+ * is missing there or does not fit in PATH_MAX sets no limit. */
 struct system_limits system_limits(const char *mount, char *groups);
 
-/* Cores that the affinity mask allows, at most those that this process' control groups pay for; at least 1. */
+/* Cores that the affinity mask allows, at most those that this process' control groups pay for; at
+ * least 1. */
 unsigned system_cores(void);
 
 /* What the kernel knows of this process; members that cannot be read are 0. */
@@ -34,15 +36,15 @@ void system_process(struct system_process *process);
 /* Nanoseconds on a clock that only ever goes forward. */
 uint64_t system_nanoseconds(void);
 
-/* Milliseconds on a clock that only ever goes forward, and by several at a time: for deadlines, of which each request
- * sets two. It is read faster than nanoseconds are. */
+/* Milliseconds on a clock that only ever goes forward, and by several at a time: for deadlines, of
+ * which each request sets two. It is read faster than nanoseconds are. */
 int64_t system_milliseconds(void);
 
 /* Bytes of physical memory, or the limit of this process' control groups where that is lower. */
 uint64_t system_memory(void);
 
-/* From now on the kernel gives huge pages only where they are asked for (MADV_HUGEPAGE); before Linux 6.18, where it
- * would give them unasked, none at all. */
+/* From now on the kernel gives huge pages only where they are asked for (MADV_HUGEPAGE); before
+ * Linux 6.18, where it would give them unasked, none at all. */
 void system_refuse_unasked_huge_pages(void);
 
 #endif

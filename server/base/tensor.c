@@ -1,4 +1,5 @@
-/* tensor.c - a growing array of doubles with a shape, charged to a shared budget. Knows nothing of JSON. */
+/* tensor.c - a growing array of doubles with a shape, charged to a shared budget. Knows nothing of
+ * JSON. */
 #include "base/tensor.h"
 
 #include <stdint.h>
@@ -10,7 +11,7 @@
 /* All in elements. */
 #define FIRST_CAPACITY 64 /* a small request allocates once, and little */
 #define DOUBLE_UP_TO   8192
-#define GROWTH_DIVISOR 16                                    /* beyond that capacity grows by this part of itself */
+#define GROWTH_DIVISOR 16 /* beyond that capacity grows by this part of itself */
 #define LARGE          (((size_t)1 << 20) / sizeof(double))  /* from here on */
 #define HUGE_PAGE      (((size_t)2 << 20) / sizeof(double))  /* by no less than this */
 #define LARGE_ROOM     (((size_t)64 << 20) / sizeof(double)) /* and has room for no less than this */
@@ -22,8 +23,8 @@ static bool charge(struct tensor_budget *budget, size_t bytes)
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {
         if (bytes > budget->limit - used) return false;
-    } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
     return true;
 }
 
@@ -50,12 +51,13 @@ static size_t growth(size_t capacity)
     return capacity >= LARGE && part < HUGE_PAGE ? HUGE_PAGE : part;
 }
 
-/* Asks for huge pages: there is then a page fault every 2 MiB that are filled, not every 4 KiB. Advice only: nothing
- * depends on its being taken. */
+/* Asks for huge pages: there is then a page fault every 2 MiB that are filled, not every 4 KiB.
+ * Advice only: nothing depends on its being taken. */
 static void advise(char *values, size_t size)
 {
 #ifdef MADV_HUGEPAGE
-    /* From malloc's header on: were the mapping advised in part only, realloc could not remap it any more. */
+    /* From malloc's header on: were the mapping advised in part only, realloc could not remap it
+     * any more. */
     size_t before = (uintptr_t)values % (size_t)sysconf(_SC_PAGESIZE);
     madvise(values - before, before + size, MADV_HUGEPAGE);
 #else
@@ -64,8 +66,9 @@ static void advise(char *values, size_t size)
 #endif
 }
 
-/* Room costs no memory before it is touched, so there may be more of it than is charged for: realloc, which copies or
- * remaps what is there, is seldom needed, and huge pages have where to lie. */
+/* Room costs no memory before it is touched, so there may be more of it than is charged for:
+ * realloc, which copies or remaps what is there, is seldom needed, and huge pages have where to
+ * lie. */
 static bool make_room(struct tensor *tensor)
 {
     size_t room = tensor->room == 0 ? FIRST_CAPACITY : 2 * tensor->room;

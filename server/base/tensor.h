@@ -1,5 +1,5 @@
-/* tensor.h - a growing array of doubles with a shape, charged to a budget that all requests share. Knows nothing of
- * JSON. */
+/* tensor.h - a growing array of doubles with a shape, charged to a budget that all requests share.
+ * Knows nothing of JSON. */
 #ifndef TENSOR_H
 #define TENSOR_H
 
@@ -15,13 +15,14 @@ struct tensor_budget {
     size_t limit;       /* bytes; not changed after start */
 };
 
-/* Owned by one request. values[0..length-1] in row-major order; the product of shape[0..rank-1] is length once the
- * whole array has been read. */
+/* Owned by one request. values[0..length-1] in row-major order; the product of shape[0..rank-1] is
+ * length once the whole array has been read. */
 struct tensor {
     double *values;
     size_t length;   /* elements */
     size_t capacity; /* elements; capacity * sizeof(double) is what the budget is charged */
-    size_t room;     /* elements allocated, at least capacity; what is beyond it has never been touched */
+    size_t
+        room; /* elements allocated, at least capacity; what is beyond it has never been touched */
     struct tensor_budget *budget;
     size_t rank;
     size_t shape[TENSOR_RANK_MAX];
@@ -30,16 +31,16 @@ struct tensor {
 /* An empty tensor of rank 0; allocates nothing. */
 void tensor_init(struct tensor *tensor, struct tensor_budget *budget);
 
-/* Makes room for at least one more element at values[length]. The budget is charged before memory is allocated; on
- * false (the budget or the memory is spent) nothing has changed. Capacity exceeds length by a small fraction of it, and
- * moves no data where the system can remap pages. */
+/* Makes room for at least one more element at values[length]. The budget is charged before memory
+ * is allocated; on false (the budget or the memory is spent) nothing has changed. Capacity exceeds
+ * length by a small fraction of it, and moves no data where the system can remap pages. */
 bool tensor_grow(struct tensor *tensor);
 
 /* Gives the unused capacity back. */
 void tensor_trim(struct tensor *tensor);
 
-/* Frees the values and gives the budget what it was charged. The tensor is then as tensor_init left it. NULL and an
- * empty tensor are accepted. */
+/* Frees the values and gives the budget what it was charged. The tensor is then as tensor_init left
+ * it. NULL and an empty tensor are accepted. */
 void tensor_free(struct tensor *tensor);
 
 bool tensor_same_shape(const struct tensor *a, const struct tensor *b);

@@ -1,4 +1,5 @@
-/* tokens.c - the secrets of which a caller must show one: read, held as digests, and read again. Knows nothing of HTTP.
+/* tokens.c - the secrets of which a caller must show one: read, held as digests, and read again.
+ * Knows nothing of HTTP.
  */
 #include "base/tokens.h"
 
@@ -24,7 +25,8 @@ struct set {
 
 struct tokens {
     const char *file;
-    pthread_rwlock_t lock; /* of set: readers share it, so none waits for another; it is written at a reload */
+    pthread_rwlock_t
+        lock; /* of set: readers share it, so none waits for another; it is written at a reload */
     struct set set;
 };
 
@@ -34,7 +36,9 @@ struct tokens {
 static bool is_token(const char *text, size_t length)
 {
     size_t i = 0;
-    while (i < length && (isalnum((unsigned char)text[i]) || (text[i] != '\0' && strchr("-._~+/", text[i])))) i++;
+    while (i < length &&
+           (isalnum((unsigned char)text[i]) || (text[i] != '\0' && strchr("-._~+/", text[i]))))
+        i++;
     if (i == 0) return false;
     while (i < length && text[i] == '=') i++;
     return i == length;
@@ -51,7 +55,8 @@ static const char *trim(const char *line, size_t *length)
 /* Adds the digest of a token to the set. */
 static bool add(struct set *set, const char *token, size_t length)
 {
-    unsigned char(*digests)[DIGEST_SIZE] = realloc(set->digests, (set->count + 1) * sizeof *digests);
+    unsigned char(*digests)[DIGEST_SIZE] =
+        realloc(set->digests, (set->count + 1) * sizeof *digests);
     if (digests == NULL) return false;
     set->digests = digests;
     return gnutls_hash_fast(DIGEST, token, length, digests[set->count++]) == 0;
@@ -70,7 +75,8 @@ static bool read_lines(FILE *file, const char *name, struct set *set)
         if (length == 0 || *token == '#') continue;
         ok = is_token(token, length);
         if (!ok) {
-            log_line("--token-file %s: line %zu is no token: write letters, digits and any of -._~+/ and = at its end",
+            log_line("--token-file %s: line %zu is no token: write letters, digits and any of "
+                     "-._~+/ and = at its end",
                      name, number);
         } else if (!(ok = add(set, token, length))) {
             log_line("--token-file %s: no memory for its tokens", name);
@@ -137,8 +143,8 @@ bool tokens_are_exposed(const struct tokens *tokens)
     return tokens->set.is_exposed;
 }
 
-/* Digests have one length, and each is compared with all of them to its last byte: how long that takes depends on the
- * caller's text and on how many tokens there are, not on what they say. */
+/* Digests have one length, and each is compared with all of them to its last byte: how long that
+ * takes depends on the caller's text and on how many tokens there are, not on what they say. */
 bool tokens_include(struct tokens *tokens, const char *text, size_t length)
 {
     unsigned char digest[DIGEST_SIZE];

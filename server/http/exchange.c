@@ -1,15 +1,15 @@
-/* exchange.c - one request and its answer, whatever carries them: what the head decides, where the body goes, who
- * answers. Knows nothing of sockets, or of what a route does. */
+/* exchange.c - one request and its answer, whatever carries them: what the head decides, where the
+ * body goes, who answers. Knows nothing of sockets, or of what a route does. */
 #include "http/exchange.h"
 
 #include "base/address.h"
 #include "base/log.h"
-#include "base/system.h"
 #include "base/metrics.h"
-#include "http/problem.h"
 #include "base/refusal.h"
-#include "routes.h"
+#include "base/system.h"
 #include "base/tokens.h"
+#include "http/problem.h"
+#include "routes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -47,14 +47,15 @@ struct exchange {
 
 static bool is_allowed(const struct route *route, const char *method)
 {
-    return strcmp(method, route->method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+    return strcmp(method, route->method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
 static void refuse_large_body(struct exchange *exchange)
 {
     exchange->is_refused = true;
-    problem_set(&exchange->refusal, PROBLEM_BODY_TOO_LARGE, "", "Send a body of at most %" PRIu64 " bytes.",
-                exchange->service->max_body);
+    problem_set(&exchange->refusal, PROBLEM_BODY_TOO_LARGE, "",
+                "Send a body of at most %" PRIu64 " bytes.", exchange->service->max_body);
 }
 
 /* Whether a token is wanted that the head does not have. */
@@ -67,12 +68,14 @@ static bool refuse_by_token(struct exchange *exchange, const struct head *head)
     if (token == NULL) {
         exchange->challenge = "Bearer realm=\"mse-server\"";
         problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "",
-                    "Send the header \"Authorization: Bearer TOKEN\", with a token that this server knows.");
+                    "Send the header \"Authorization: Bearer TOKEN\", with a token that this "
+                    "server knows.");
         return true;
     }
     if (tokens_include(tokens, token, length)) return false;
     exchange->challenge = "Bearer realm=\"mse-server\", error=\"invalid_token\"";
-    problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "", "Send a token that this server knows, not this one.");
+    problem_set(&exchange->refusal, PROBLEM_UNAUTHORIZED, "",
+                "Send a token that this server knows, not this one.");
     return true;
 }
 
@@ -84,7 +87,8 @@ static bool refuse_by_route(struct exchange *exchange, const struct head *head)
     bool works = route->open != NULL;
 
     if (!is_allowed(route, head->method)) {
-        problem_set(refusal, PROBLEM_METHOD_NOT_ALLOWED, "", "Use one of %s for %s.", route->allow, route->path);
+        problem_set(refusal, PROBLEM_METHOD_NOT_ALLOWED, "", "Use one of %s for %s.", route->allow,
+                    route->path);
     } else if (refuse_by_token(exchange, head)) {
         return true;
     } else if (works && atomic_load(&exchange->service->draining)) {
@@ -95,17 +99,19 @@ static bool refuse_by_route(struct exchange *exchange, const struct head *head)
         problem_set(refusal, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
                     "Send the body as application/json, without a Content-Encoding.");
     } else if (works && !head_accepts(head, route->media_type)) {
-        problem_set(refusal, PROBLEM_NOT_ACCEPTABLE, "", "Accept %s: %s has nothing else.", route->media_type,
-                    route->path);
+        problem_set(refusal, PROBLEM_NOT_ACCEPTABLE, "", "Accept %s: %s has nothing else.",
+                    route->media_type, route->path);
     } else if (works && (exchange->state = route->open(exchange->service)) == NULL) {
-        problem_set(refusal, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+        problem_set(refusal, PROBLEM_MEMORY_EXHAUSTED, "",
+                    "Try again when other requests have ended.");
     } else {
         return false;
     }
     return true;
 }
 
-/* Whether the head is refused whatever it asks for: its body's end cannot be told, or the connection is not served. */
+/* Whether the head is refused whatever it asks for: its body's end cannot be told, or the
+ * connection is not served. */
 static bool refuse_by_head(struct exchange *exchange, const struct head *head)
 {
     struct problem *refusal = &exchange->refusal;
@@ -113,17 +119,20 @@ static bool refuse_by_head(struct exchange *exchange, const struct head *head)
     if (fault != NULL) {
         problem_set(refusal, PROBLEM_MALFORMED_HEADERS, "", "%s", fault);
     } else if (head->is_surplus) {
-        problem_set(refusal, PROBLEM_TOO_MANY_CONNECTIONS, "", "Connect again later, or keep fewer connections.");
+        problem_set(refusal, PROBLEM_TOO_MANY_CONNECTIONS, "",
+                    "Connect again later, or keep fewer connections.");
     } else if (head->size > HEAD_MAX) {
-        problem_set(refusal, PROBLEM_HEADERS_TOO_LARGE, "", "Send at most %d bytes of headers.", HEAD_MAX);
+        problem_set(refusal, PROBLEM_HEADERS_TOO_LARGE, "", "Send at most %d bytes of headers.",
+                    HEAD_MAX);
     } else {
         return false;
     }
     return true;
 }
 
-/* Sets what the head decides. A refusal by the route waits for the end of the body, since an answer before it costs the
- * connection, unless the body is too large, or the caller waits for leave to send it. */
+/* Sets what the head decides. A refusal by the route waits for the end of the body, since an answer
+ * before it costs the connection, unless the body is too large, or the caller waits for leave to
+ * send it. */
 static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
@@ -135,12 +144,14 @@ static void decide(struct exchange *exchange, const struct head *head)
 
     if (exchange->route == NULL) {
         exchange->is_refused = !(exchange->is_options && strcmp(path, "*") == 0);
-        problem_set(&exchange->refusal, PROBLEM_NOT_FOUND, "", "Use one of the paths there are: %s.", routes_paths());
+        problem_set(&exchange->refusal, PROBLEM_NOT_FOUND, "",
+                    "Use one of the paths there are: %s.", routes_paths());
     } else {
         exchange->is_refused = !exchange->is_options && refuse_by_route(exchange, head);
     }
     exchange->is_urgent =
-        exchange->is_refused && (head_awaits_leave(head) || head_body_length(head) > exchange->service->max_body);
+        exchange->is_refused &&
+        (head_awaits_leave(head) || head_body_length(head) > exchange->service->max_body);
 }
 
 /* Copies text, cut where it does not fit. */
@@ -232,7 +243,8 @@ bool exchange_respond(struct exchange *exchange, struct response *answer)
         if (exchange->refusal.type == PROBLEM_METHOD_NOT_ALLOWED) answer->allow = route->allow;
         answer->authenticate = exchange->challenge;
     } else if (exchange->is_options) {
-        *answer = (struct response){.status = 204, .allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS"};
+        *answer = (struct response){
+            .status = 204, .allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS"};
     } else if (!route->answer(exchange->state, exchange->service, answer)) {
         return false;
     }
@@ -252,14 +264,14 @@ void exchange_sent(struct exchange *exchange, size_t length)
 static void tell_end(const struct exchange *exchange)
 {
     uint64_t nanoseconds = system_nanoseconds() - exchange->started;
-    metrics_count_request(
-        &(struct metrics_request){.route = exchange->route != NULL ? exchange->route->label : METRICS_NO_ROUTE,
-                                  .method = exchange->method,
-                                  .status = exchange->status,
-                                  .nanoseconds = nanoseconds,
-                                  .bytes_received = exchange->received,
-                                  .bytes_sent = exchange->sent,
-                                  .elements = exchange->elements});
+    metrics_count_request(&(struct metrics_request){
+        .route = exchange->route != NULL ? exchange->route->label : METRICS_NO_ROUTE,
+        .method = exchange->method,
+        .status = exchange->status,
+        .nanoseconds = nanoseconds,
+        .bytes_received = exchange->received,
+        .bytes_sent = exchange->sent,
+        .elements = exchange->elements});
     if (!exchange->service->access_log) return;
     log_request(&(struct log_request){.peer = exchange->peer,
                                       .method = exchange->method,

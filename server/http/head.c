@@ -1,4 +1,5 @@
-/* head.c - what a request's head says, and whether it says it in one way only. Knows nothing of routes. */
+/* head.c - what a request's head says, and whether it says it in one way only. Knows nothing of
+ * routes. */
 #include "http/head.h"
 
 #include "http/media_type.h"
@@ -20,15 +21,17 @@ static bool goes_on_after(const char *name, size_t length, const char *beginning
     return length > least && strncasecmp(name, beginning, least) == 0;
 }
 
-/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends the text of a folded
- * line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5, and the body a second request. */
+/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends
+ * the text of a folded line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5,
+ * and the body a second request. */
 static bool is_bad_name(const char *name, size_t length)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
     for (size_t i = 0; i < length; i++) {
         char c = name[i];
         bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL) return true;
+        if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL)
+            return true;
     }
     return length == 0 || goes_on_after(name, length, "Content-Length") ||
            goes_on_after(name, length, "Transfer-Encoding");
@@ -86,19 +89,21 @@ bool head_awaits_leave(const struct head *head)
     return is_equal(head->expect, "100-continue");
 }
 
-/* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read it can be made to
- * take one request for two. */
+/* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read
+ * it can be made to take one request for two. */
 const char *head_framing_fault(const struct head *head)
 {
     bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
-    if (head->has_bad_name) return "Send each header on one line, its name a token that a colon ends.";
+    if (head->has_bad_name)
+        return "Send each header on one line, its name a token that a colon ends.";
     if (is_1_1 && head->hosts == 0) return "Send a Host header.";
     if (head->hosts > 1) return "Send one Host header only.";
     if (head->content_lengths > 1) return "Send one Content-Length header only.";
     if (head->transfer_encodings == 0) return NULL;
     if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
     if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {
-        return "Send the body with a Content-Length, or with HTTP/1.1 and Transfer-Encoding: chunked.";
+        return "Send the body with a Content-Length, or with HTTP/1.1 and Transfer-Encoding: "
+               "chunked.";
     }
     return NULL;
 }
@@ -106,7 +111,9 @@ const char *head_framing_fault(const struct head *head)
 const char *head_bearer_token(const struct head *head, size_t *length)
 {
     static const char scheme[] = "Bearer ";
-    if (head->authorization == NULL || strncasecmp(head->authorization, scheme, sizeof scheme - 1) != 0) return NULL;
+    if (head->authorization == NULL ||
+        strncasecmp(head->authorization, scheme, sizeof scheme - 1) != 0)
+        return NULL;
     const char *token = head->authorization + sizeof scheme - 1;
     token += strspn(token, " ");
     *length = strlen(token);
@@ -117,7 +124,8 @@ const char *head_bearer_token(const struct head *head, size_t *length)
 bool head_is_json(const struct head *head)
 {
     const char *type = head->content_type;
-    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity")) return false;
+    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity"))
+        return false;
     return type == NULL || media_type_is(type, "application/json") ||
            media_type_is(type, "application/x-www-form-urlencoded");
 }
@@ -125,7 +133,8 @@ bool head_is_json(const struct head *head)
 bool head_accepts(const struct head *head, const char *media_type)
 {
     struct media_type_choice choice = {0};
-    for (unsigned i = 0; i < head->accepts; i++) media_type_choose(&choice, head->accept[i], media_type);
+    for (unsigned i = 0; i < head->accepts; i++)
+        media_type_choose(&choice, head->accept[i], media_type);
     return media_type_acceptable(&choice);
 }
 

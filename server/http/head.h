@@ -9,7 +9,8 @@
 
 #define HEAD_ACCEPTS_MAX 8 /* Accept headers that are looked at */
 
-/* Strings are NUL-terminated and belong to whoever fills it; those of headers are NULL where there is no such header.
+/* Strings are NUL-terminated and belong to whoever fills it; those of headers are NULL where there
+ * is no such header.
  */
 struct head {
     const char *method;
@@ -50,11 +51,12 @@ bool head_awaits_leave(const struct head *head);
 /* What is wrong with how the request is framed, as a sentence that says what to change, or NULL. */
 const char *head_framing_fault(const struct head *head);
 
-/* The token of an Authorization header, *length bytes, or NULL: none, or of another scheme than Bearer (RFC 6750,
- * section 2.1). */
+/* The token of an Authorization header, *length bytes, or NULL: none, or of another scheme than
+ * Bearer (RFC 6750, section 2.1). */
 const char *head_bearer_token(const struct head *head, size_t *length);
 
-/* Whether the body is JSON: under its own name, under none, or under the one that curl -d gives everything. */
+/* Whether the body is JSON: under its own name, under none, or under the one that curl -d gives
+ * everything. */
 bool head_is_json(const struct head *head);
 
 /* Whether an answer of this media type is acceptable. */
@@ -62,8 +64,8 @@ bool head_accepts(const struct head *head, const char *media_type);
 
 #define HEAD_TRACE_ID_LENGTH 32
 
-/* Copies the trace id of a W3C traceparent header, 00-<trace id>-<parent id>-<flags>; an empty one if it has not the
- * form. */
+/* Copies the trace id of a W3C traceparent header, 00-<trace id>-<parent id>-<flags>; an empty one
+ * if it has not the form. */
 void head_trace_id(const struct head *head, char id[static HEAD_TRACE_ID_LENGTH + 1]);
 
 #endif

@@ -1,4 +1,5 @@
-/* media_type.c - Accept and Content-Type headers -> yes or no. Knows nothing of which media types there are. */
+/* media_type.c - Accept and Content-Type headers -> yes or no. Knows nothing of which media types
+ * there are. */
 #include "http/media_type.h"
 
 #include <string.h>
@@ -36,13 +37,15 @@ bool media_type_is(const char *content_type, const char *media_type)
     return equals(p, trim(p, find(p, end, ';')), media_type);
 }
 
-/* How closely a media range matches: 0 not at all, 1 as any, 2 by its type, 3 by type and subtype. */
+/* How closely a media range matches: 0 not at all, 1 as any, 2 by its type, 3 by type and subtype.
+ */
 static int match(const char *p, const char *end, const char *media_type)
 {
     const char *slash = strchr(media_type, '/');
     size_t type_length = (size_t)(slash - media_type);
     if (equals(p, end, "*/*")) return 1;
-    if ((size_t)(end - p) == type_length + 2 && strncasecmp(p, media_type, type_length + 1) == 0 && end[-1] == '*') {
+    if ((size_t)(end - p) == type_length + 2 && strncasecmp(p, media_type, type_length + 1) == 0 &&
+        end[-1] == '*') {
         return 2;
     }
     return equals(p, end, media_type) ? 3 : 0;
@@ -64,7 +67,8 @@ static bool weighs_nothing(const char *p, const char *end)
     while (p < end) {
         p = skip_space(p + 1, end);
         const char *next = find(p, end, ';');
-        if (next - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=') return is_zero(p + 2, trim(p, next));
+        if (next - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=')
+            return is_zero(p + 2, trim(p, next));
         p = next;
     }
     return false;

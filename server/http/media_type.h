@@ -1,21 +1,25 @@
-/* media_type.h - Accept and Content-Type headers (RFC 9110, sections 8.3 and 12.5.1) -> yes or no. */
+/* media_type.h - Accept and Content-Type headers (RFC 9110, sections 8.3 and 12.5.1) -> yes or no.
+ */
 #ifndef MEDIA_TYPE_H
 #define MEDIA_TYPE_H
 
 #include <stdbool.h>
 
-/* Whether a Content-Type names this media type, with or without parameters; case does not matter. */
+/* Whether a Content-Type names this media type, with or without parameters; case does not matter.
+ */
 bool media_type_is(const char *content_type, const char *media_type);
 
 /* What the Accept headers of one request say of one media type. All zero to begin with. */
 struct media_type_choice {
     bool asked;      /* some media range was given */
-    int specificity; /* of the closest range that matches: 0 none, 1 any, 2 the type, 3 type and subtype */
+    int specificity; /* of the closest range that matches: 0 none, 1 any, 2 the type, 3 type and
+                        subtype */
     bool refused;    /* that range has the weight 0 */
 };
 
 /* Takes one Accept header into account. */
-void media_type_choose(struct media_type_choice *choice, const char *accept, const char *media_type);
+void media_type_choose(struct media_type_choice *choice, const char *accept,
+                       const char *media_type);
 
 bool media_type_acceptable(const struct media_type_choice *choice);
 

@@ -1,4 +1,5 @@
-/* problem.h - any error -> application/problem+json (RFC 9457). Knows nothing of how an error came about. */
+/* problem.h - any error -> application/problem+json (RFC 9457). Knows nothing of how an error came
+ * about. */
 #ifndef PROBLEM_H
 #define PROBLEM_H
 
@@ -49,11 +50,13 @@ struct problem {
     uint64_t offset; /* bytes into the request's body */
 };
 
-/* Sets all of *problem: detail from a printf format, no offset, and the pointer, which may be empty. */
-void problem_set(struct problem *problem, enum problem_type type, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Sets all of *problem: detail from a printf format, no offset, and the pointer, which may be
+ * empty. */
+void problem_set(struct problem *problem, enum problem_type type, const char *pointer,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The problem as an answer. The answer of a problem never fails: where memory is short its text is a constant. */
+/* The problem as an answer. The answer of a problem never fails: where memory is short its text is
+ * a constant. */
 void problem_respond(const struct problem *problem, struct response *answer);
 
 #endif

@@ -1,4 +1,5 @@
-/* response.h - what an endpoint answers, before HTTP gives it a form. Declarations only. Knows nothing of HTTP's wire. */
+/* response.h - what an endpoint answers, before HTTP gives it a form. Declarations only. Knows
+ * nothing of HTTP's wire. */
 #ifndef RESPONSE_H
 #define RESPONSE_H
 
@@ -9,7 +10,8 @@
 /* The least room that a source is ever offered, in bytes. */
 #define RESPONSE_ROOM_MIN 256
 
-/* An answer has no body, a whole one, or one that a source writes piece by piece as the socket drains. */
+/* An answer has no body, a whole one, or one that a source writes piece by piece as the socket
+ * drains. */
 struct response {
     unsigned status;          /* HTTP's */
     const char *media_type;   /* static; NULL: no body */
@@ -23,8 +25,8 @@ struct response {
     bool constant; /* text is static */
     size_t length; /* bytes of text */
 
-    /* Writes the next piece to out, at most room bytes (never offered less than RESPONSE_ROOM_MIN), and returns its
-     * length; 0 ends the body. NULL: text is the body. */
+    /* Writes the next piece to out, at most room bytes (never offered less than RESPONSE_ROOM_MIN),
+     * and returns its length; 0 ends the body. NULL: text is the body. */
     size_t (*next)(void *source, char *out, size_t room);
     void (*release)(void *source); /* called once, by whoever consumes the answer */
     void *source;

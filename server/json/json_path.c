@@ -14,7 +14,8 @@ void json_path_init(struct json_path *path)
 
 void json_path_open(struct json_path *path, bool object)
 {
-    path->frames[path->depth++] = (struct json_path_frame){.object = object, .first_member = path->member_count};
+    path->frames[path->depth++] =
+        (struct json_path_frame){.object = object, .first_member = path->member_count};
 }
 
 void json_path_close(struct json_path *path)
@@ -49,27 +50,33 @@ bool json_path_end_name(struct json_path *path)
     for (size_t i = path->frames[path->depth - 1].first_member; i < path->member_count; i++) {
         const struct json_path_member *other = &path->members[i];
         if (other->length != name->length) continue;
-        if (memcmp(path->names + other->begin, path->names + name->begin, name->length) == 0) return false;
+        if (memcmp(path->names + other->begin, path->names + name->begin, name->length) == 0)
+            return false;
     }
     path->member_count++;
     return true;
 }
 
 /* Returns the length with text appended, or size if that does not fit. */
-static size_t append(char *pointer, size_t size, size_t length, const char *text, size_t text_length)
+static size_t append(char *pointer, size_t size, size_t length, const char *text,
+                     size_t text_length)
 {
     if (text_length >= size - length) return size;
     memcpy(pointer + length, text, text_length);
     return length + text_length;
 }
 
-static size_t append_name(char *pointer, size_t size, size_t length, const char *name, size_t name_length)
+static size_t append_name(char *pointer, size_t size, size_t length, const char *name,
+                          size_t name_length)
 {
     length = append(pointer, size, length, "/", 1);
     for (; name_length > 0; name++, name_length--) {
-        const char *escape = *name == '~' ? "~0" : *name == '/' ? "~1" : *name == '\0' ? "\xef\xbf\xbd" : NULL;
-        length =
-            escape ? append(pointer, size, length, escape, strlen(escape)) : append(pointer, size, length, name, 1);
+        const char *escape = *name == '~'    ? "~0"
+                             : *name == '/'  ? "~1"
+                             : *name == '\0' ? "\xef\xbf\xbd"
+                                             : NULL;
+        length = escape ? append(pointer, size, length, escape, strlen(escape))
+                        : append(pointer, size, length, name, 1);
     }
     return length;
 }
@@ -79,7 +86,8 @@ void json_path_write(const struct json_path *path, size_t depth, char *pointer, 
     size_t length = 0;
     for (size_t i = 0; i < depth; i++) {
         if (path->frames[i].object) {
-            size_t next = i + 1 < path->depth ? path->frames[i + 1].first_member : path->member_count;
+            size_t next =
+                i + 1 < path->depth ? path->frames[i + 1].first_member : path->member_count;
             const struct json_path_member *name = &path->members[next - 1];
             length = append_name(pointer, size, length, path->names + name->begin, name->length);
         } else {

@@ -1,4 +1,5 @@
-/* json_problem.c - what json_reader found wrong -> a problem that says what to change. Knows nothing of MSE. */
+/* json_problem.c - what json_reader found wrong -> a problem that says what to change. Knows
+ * nothing of MSE. */
 #include "json/json_problem.h"
 
 #include <inttypes.h>
@@ -24,8 +25,10 @@ static void set_ragged(struct problem *problem, const struct json_reader_error *
         return;
     }
     problem_set(problem, PROBLEM_NOT_RECTANGULAR, error->pointer,
-                "Give every array at the depth of %s the same length: this one has %zu where the first has %zu.",
-                error->pointer[0] != '\0' ? error->pointer : "the array", error->found_length, error->expected_length);
+                "Give every array at the depth of %s the same length: this one has %zu where the "
+                "first has %zu.",
+                error->pointer[0] != '\0' ? error->pointer : "the array", error->found_length,
+                error->expected_length);
 }
 
 void json_problem_set(struct problem *problem, const struct json_reader_error *error)
@@ -38,21 +41,25 @@ void json_problem_set(struct problem *problem, const struct json_reader_error *e
     case JSON_READER_NO_FAULT:
         break;
     case JSON_READER_SYNTAX:
-        problem_set(problem, PROBLEM_MALFORMED_JSON, "", "Write %s at byte %" PRIu64 ", where %s stands.",
-                    error->expected, offset, byte_name(error->found, name, sizeof name));
+        problem_set(problem, PROBLEM_MALFORMED_JSON, "",
+                    "Write %s at byte %" PRIu64 ", where %s stands.", error->expected, offset,
+                    byte_name(error->found, name, sizeof name));
         break;
     case JSON_READER_ENCODING:
         problem_set(problem, PROBLEM_MALFORMED_JSON, "",
-                    "Encode the body in UTF-8: byte %" PRIu64 ", %s, cannot stand where it does.", offset,
-                    byte_name(error->found, name, sizeof name));
+                    "Encode the body in UTF-8: byte %" PRIu64 ", %s, cannot stand where it does.",
+                    offset, byte_name(error->found, name, sizeof name));
         break;
     case JSON_READER_SURROGATE:
         problem_set(problem, PROBLEM_MALFORMED_JSON, "",
-                    "Complete the surrogate pair: the \\u escape at byte %" PRIu64 " is half of one.", offset);
+                    "Complete the surrogate pair: the \\u escape at byte %" PRIu64
+                    " is half of one.",
+                    offset);
         break;
     case JSON_READER_TRUNCATED:
         problem_set(problem, PROBLEM_MALFORMED_JSON, "",
-                    "Send the whole document: the body ends after %" PRIu64 " bytes, within it.", offset);
+                    "Send the whole document: the body ends after %" PRIu64 " bytes, within it.",
+                    offset);
         break;
     case JSON_READER_NESTING:
         problem_set(problem, PROBLEM_NESTING_TOO_DEEP, "",
@@ -61,7 +68,9 @@ void json_problem_set(struct problem *problem, const struct json_reader_error *e
         break;
     case JSON_READER_DUPLICATE:
         problem_set(problem, PROBLEM_DUPLICATE_MEMBER, error->pointer,
-                    "Give each member once: the name at byte %" PRIu64 " was given before in its object.", offset);
+                    "Give each member once: the name at byte %" PRIu64
+                    " was given before in its object.",
+                    offset);
         break;
     case JSON_READER_NOT_A_NUMBER:
         problem_set(problem, PROBLEM_WRONG_TYPE, error->pointer,
@@ -71,16 +80,19 @@ void json_problem_set(struct problem *problem, const struct json_reader_error *e
         set_ragged(problem, error);
         return;
     case JSON_READER_RANGE:
-        problem_set(problem, PROBLEM_NUMBER_OUT_OF_RANGE, error->pointer,
-                    "Give %s a number of magnitude at most 1.7976931348623157e308, the largest double.", where);
+        problem_set(
+            problem, PROBLEM_NUMBER_OUT_OF_RANGE, error->pointer,
+            "Give %s a number of magnitude at most 1.7976931348623157e308, the largest double.",
+            where);
         return;
     case JSON_READER_LONG_NUMBER:
-        problem_set(problem, PROBLEM_NUMBER_TOO_LONG, error->pointer, "Write each number in at most %d bytes.",
-                    JSON_READER_NUMBER_MAX);
+        problem_set(problem, PROBLEM_NUMBER_TOO_LONG, error->pointer,
+                    "Write each number in at most %d bytes.", JSON_READER_NUMBER_MAX);
         return;
     case JSON_READER_LARGE:
         problem_set(problem, PROBLEM_REQUEST_TOO_COMPLEX, error->pointer,
-                    "Send fewer or shorter members: beside its arrays of numbers a request has room for %d bytes, "
+                    "Send fewer or shorter members: beside its arrays of numbers a request has "
+                    "room for %d bytes, "
                     "%d members and %d arrays.",
                     JSON_READER_OUTLINE_MAX - 1, JSON_READER_MEMBERS_MAX, JSON_READER_TENSORS_MAX);
         return;

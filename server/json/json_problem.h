@@ -2,8 +2,8 @@
 #ifndef JSON_PROBLEM_H
 #define JSON_PROBLEM_H
 
-#include "json/json_reader.h"
 #include "http/problem.h"
+#include "json/json_reader.h"
 
 /* error->fault must not be JSON_READER_NO_FAULT. */
 void json_problem_set(struct problem *problem, const struct json_reader_error *error);

@@ -1,14 +1,17 @@
-/* json_reader.c - JSON text, fed in chunks, out as an outline and tensors. Knows nothing of HTTP or MSE.
+/* json_reader.c - JSON text, fed in chunks, out as an outline and tensors. Knows nothing of HTTP or
+ * MSE.
  *
- * A push-down automaton: `state` is what may come next and `frames` what is open. Tokens that lie whole in a chunk, and
- * those are nearly all, are read straight from it; one that the chunk's end cuts is a state of its own. */
+ * A push-down automaton: `state` is what may come next and `frames` what is open. Tokens that lie
+ * whole in a chunk, and those are nearly all, are read straight from it; one that the chunk's end
+ * cuts is a state of its own. */
 #include "json/json_reader.h"
 
 #include "decimal/decimal.h"
 
 #include <string.h>
 
-_Static_assert(DECIMAL_RUN_NUMBER_MAX == JSON_READER_NUMBER_MAX, "a long number is told wherever it is cut");
+_Static_assert(DECIMAL_RUN_NUMBER_MAX == JSON_READER_NUMBER_MAX,
+               "a long number is told wherever it is cut");
 _Static_assert(JSON_READER_TENSORS_MAX <= 10, "a tensor's index is written with one digit");
 
 enum state {
@@ -59,7 +62,8 @@ static const char *refuse(struct json_reader *r, enum json_reader_fault fault, u
     return NULL;
 }
 
-static const char *refuse_byte(struct json_reader *r, enum json_reader_fault fault, const char *p, const char *expected)
+static const char *refuse_byte(struct json_reader *r, enum json_reader_fault fault, const char *p,
+                               const char *expected)
 {
     refuse(r, fault, offset_of(r, p));
     r->error.expected = expected;
@@ -67,9 +71,10 @@ static const char *refuse_byte(struct json_reader *r, enum json_reader_fault fau
     return NULL;
 }
 
-/* Content that cannot be held: nothing is stored from here on. error.pointer is to the value at hand in
- * path.frames[depth-1]; none if depth is 0. */
-static void decline(struct json_reader *r, enum json_reader_fault fault, uint64_t offset, size_t depth)
+/* Content that cannot be held: nothing is stored from here on. error.pointer is to the value at
+ * hand in path.frames[depth-1]; none if depth is 0. */
+static void decline(struct json_reader *r, enum json_reader_fault fault, uint64_t offset,
+                    size_t depth)
 {
     if (!faultless(r)) return;
     r->error.fault = fault;
@@ -134,7 +139,8 @@ static const char *close_object(struct json_reader *r, const char *p)
     return end_value(r, p + 1);
 }
 
-/* An array of a tensor ends: its siblings, all complete, are as long. The first of them sets the length. */
+/* An array of a tensor ends: its siblings, all complete, are as long. The first of them sets the
+ * length. */
 static void close_row(struct json_reader *r, size_t length)
 {
     struct tensor *tensor = &r->tensors[r->tensor_count - 1];
@@ -174,7 +180,8 @@ static const char *next_or_close(struct json_reader *r, const char *p)
     if (frame->object) {
         return *p == '}' ? close_object(r, p) : refuse_byte(r, JSON_READER_SYNTAX, p, "',' or '}'");
     }
-    return *p == ']' ? close_array(r, p, frame->index + 1) : refuse_byte(r, JSON_READER_SYNTAX, p, "',' or ']'");
+    return *p == ']' ? close_array(r, p, frame->index + 1)
+                     : refuse_byte(r, JSON_READER_SYNTAX, p, "',' or ']'");
 }
 
 /* ---- strings and literals */
@@ -217,7 +224,8 @@ static const char *refuse_string(struct json_reader *r, enum json_text_status st
     case JSON_TEXT_CONTROL:
         break;
     case JSON_TEXT_ESCAPE:
-        return refuse_byte(r, JSON_READER_SYNTAX, p, "one of \" \\ / b f n r t u after a backslash");
+        return refuse_byte(r, JSON_READER_SYNTAX, p,
+                           "one of \" \\ / b f n r t u after a backslash");
     case JSON_TEXT_HEX:
         return refuse_byte(r, JSON_READER_SYNTAX, p, "a hexadecimal digit");
     case JSON_TEXT_ENCODING:
@@ -225,7 +233,8 @@ static const char *refuse_string(struct json_reader *r, enum json_text_status st
     case JSON_TEXT_SURROGATE:
         return refuse_byte(r, JSON_READER_SURROGATE, p, NULL);
     }
-    return refuse_byte(r, JSON_READER_SYNTAX, p, "'\"' or a character that is no control character");
+    return refuse_byte(r, JSON_READER_SYNTAX, p,
+                       "'\"' or a character that is no control character");
 }
 
 static const char *read_string(struct json_reader *r, const char *p, const char *limit)
@@ -256,13 +265,15 @@ static const char *read_string(struct json_reader *r, const char *p, const char 
 static const char *read_literal(struct json_reader *r, const char *p, const char *limit)
 {
     for (; p < limit && r->literal[r->literal_taken] != '\0'; p++, r->literal_taken++) {
-        if (*p != r->literal[r->literal_taken]) return refuse_byte(r, JSON_READER_SYNTAX, p, r->literal);
+        if (*p != r->literal[r->literal_taken])
+            return refuse_byte(r, JSON_READER_SYNTAX, p, r->literal);
         put(r, p, 1);
     }
     return r->literal[r->literal_taken] == '\0' ? end_value(r, p) : p;
 }
 
-static const char *open_literal(struct json_reader *r, const char *p, const char *limit, const char *literal)
+static const char *open_literal(struct json_reader *r, const char *p, const char *limit,
+                                const char *literal)
 {
     begin_other(r);
     r->literal = literal;
@@ -297,8 +308,8 @@ static void lift(struct json_reader *r)
 }
 
 /* Takes a number that is whole. status and value are decimal_parse's. */
-static void take_number(struct json_reader *r, const char *text, size_t length, enum decimal_status status,
-                        double value)
+static void take_number(struct json_reader *r, const char *text, size_t length,
+                        enum decimal_status status, double value)
 {
     if (length > JSON_READER_NUMBER_MAX) {
         decline(r, JSON_READER_LONG_NUMBER, r->token, r->path.depth);
@@ -372,7 +383,8 @@ static const char *skip_space(const char *p, const char *limit)
     return p;
 }
 
-/* The byte after mark, with white space before it; NULL if that does not come next, or p is NULL. */
+/* The byte after mark, with white space before it; NULL if that does not come next, or p is NULL.
+ */
 static const char *after(const char *p, const char *limit, char mark)
 {
     if (p == NULL) return NULL;
@@ -380,8 +392,8 @@ static const char *after(const char *p, const char *limit, char mark)
     return p < limit && *p == mark ? p + 1 : NULL;
 }
 
-/* From the last element of a row, an innermost array of a tensor, to the first of the next. Returns NULL, having done
- * nothing, unless it is plainly that. There is room for an element. */
+/* From the last element of a row, an innermost array of a tensor, to the first of the next. Returns
+ * NULL, having done nothing, unless it is plainly that. There is room for an element. */
 static const char *cross_rows(struct json_reader *r, const char *p, const char *limit)
 {
     struct tensor *tensor = &r->tensors[r->tensor_count - 1];
@@ -400,8 +412,9 @@ static const char *cross_rows(struct json_reader *r, const char *p, const char *
     return p;
 }
 
-/* Takes elements of a tensor's rows for as long as they come one after the other, each row as long as the first; leaves
- * what else comes, a number that is cut or unusual included, to the automaton. */
+/* Takes elements of a tensor's rows for as long as they come one after the other, each row as long
+ * as the first; leaves what else comes, a number that is cut or unusual included, to the automaton.
+ */
 static const char *read_run(struct json_reader *r, const char *p, const char *limit)
 {
     struct tensor *tensor = &r->tensors[r->tensor_count - 1];
@@ -412,7 +425,9 @@ static const char *read_run(struct json_reader *r, const char *p, const char *li
         size_t room = tensor->capacity - tensor->length;
         size_t before_last = row > frame->index ? row - 1 - frame->index : room;
         size_t wanted = before_last < room ? before_last : room;
-        size_t taken = wanted == 0 ? 0 : decimal_parse_run(p, limit, &p, tensor->values + tensor->length, wanted);
+        size_t taken =
+            wanted == 0 ? 0
+                        : decimal_parse_run(p, limit, &p, tensor->values + tensor->length, wanted);
         tensor->length += taken;
         frame->index += taken;
         if (taken < wanted) break;
@@ -459,7 +474,8 @@ static const char *open_value(struct json_reader *r, const char *p, const char *
     case 'n':
         return open_literal(r, p, limit, "null");
     }
-    return refuse_byte(r, JSON_READER_SYNTAX, p, r->state == FIRST_ELEMENT ? "a value or ']'" : "a value");
+    return refuse_byte(r, JSON_READER_SYNTAX, p,
+                       r->state == FIRST_ELEMENT ? "a value or ']'" : "a value");
 }
 
 static const char *read_token(struct json_reader *r, const char *p, const char *limit)
@@ -472,7 +488,8 @@ static const char *read_token(struct json_reader *r, const char *p, const char *
         return open_value(r, p, limit);
     case FIRST_NAME:
         if (*p == '}') return close_object(r, p);
-        return *p == '"' ? open_name(r, p) : refuse_byte(r, JSON_READER_SYNTAX, p, "a member name or '}'");
+        return *p == '"' ? open_name(r, p)
+                         : refuse_byte(r, JSON_READER_SYNTAX, p, "a member name or '}'");
     case NAME:
         return *p == '"' ? open_name(r, p) : refuse_byte(r, JSON_READER_SYNTAX, p, "a member name");
     case COLON:
@@ -530,13 +547,16 @@ void json_reader_init(struct json_reader *reader, struct tensor_budget *budget)
     reader->in_tensor = false;
 }
 
-enum json_reader_status json_reader_feed(struct json_reader *reader, const char *text, size_t length)
+enum json_reader_status json_reader_feed(struct json_reader *reader, const char *text,
+                                         size_t length)
 {
     const char *limit = text + length;
     reader->chunk = text;
     for (const char *p = text; p != NULL && p < limit;) p = read_text(reader, p, limit);
     reader->chunk_offset += length;
-    return reader->state == FAILED ? JSON_READER_BAD : reader->state == END ? JSON_READER_DONE : JSON_READER_MORE;
+    return reader->state == FAILED ? JSON_READER_BAD
+           : reader->state == END  ? JSON_READER_DONE
+                                   : JSON_READER_MORE;
 }
 
 enum json_reader_status json_reader_finish(struct json_reader *reader)
@@ -545,7 +565,8 @@ enum json_reader_status json_reader_finish(struct json_reader *reader)
         take_cut_number(reader);
         end_value(reader, NULL);
     }
-    if (reader->state != END && reader->state != FAILED) refuse(reader, JSON_READER_TRUNCATED, reader->chunk_offset);
+    if (reader->state != END && reader->state != FAILED)
+        refuse(reader, JSON_READER_TRUNCATED, reader->chunk_offset);
     reader->outline[reader->outline_length] = '\0';
     return reader->state == END ? JSON_READER_DONE : JSON_READER_BAD;
 }

@@ -34,8 +34,8 @@ static enum json_text_status move(struct json_text_string *string, int state)
     return JSON_TEXT_MORE;
 }
 
-/* The first byte of a UTF-8 sequence says how many follow, and for four of them (Unicode, table 3-7) what the second
- * may be, so that nothing is overlong, a surrogate or beyond U+10FFFF. */
+/* The first byte of a UTF-8 sequence says how many follow, and for four of them (Unicode, table
+ * 3-7) what the second may be, so that nothing is overlong, a surrogate or beyond U+10FFFF. */
 static enum json_text_status begin_sequence(struct json_text_string *string, unsigned char byte)
 {
     if (byte < 0xc2 || byte > 0xf4) return JSON_TEXT_ENCODING;
@@ -84,7 +84,8 @@ static void encode(struct json_text_string *string, unsigned code)
 {
     static const unsigned char lead[] = {0, 0x00, 0xc0, 0xe0, 0xf0};
     unsigned length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (unsigned i = length - 1; i > 0; i--, code >>= 6) string->decoded[i] = (char)(0x80 | (code & 0x3f));
+    for (unsigned i = length - 1; i > 0; i--, code >>= 6)
+        string->decoded[i] = (char)(0x80 | (code & 0x3f));
     string->decoded[0] = (char)(lead[length] | code);
     string->decoded_length = (unsigned char)length;
 }
@@ -149,7 +150,9 @@ enum json_text_number json_text_number_next(enum json_text_number state, char by
         if (byte == '-') return JSON_TEXT_NUMBER_MINUS;
         /* fall through */
     case JSON_TEXT_NUMBER_MINUS:
-        return byte == '0' ? JSON_TEXT_NUMBER_ZERO : digit ? JSON_TEXT_NUMBER_INTEGER : JSON_TEXT_NUMBER_BAD;
+        return byte == '0' ? JSON_TEXT_NUMBER_ZERO
+               : digit     ? JSON_TEXT_NUMBER_INTEGER
+                           : JSON_TEXT_NUMBER_BAD;
     case JSON_TEXT_NUMBER_INTEGER:
         if (digit) return JSON_TEXT_NUMBER_INTEGER;
         /* fall through */
@@ -175,6 +178,6 @@ enum json_text_number json_text_number_next(enum json_text_number state, char by
 
 bool json_text_number_whole(enum json_text_number state)
 {
-    return state == JSON_TEXT_NUMBER_ZERO || state == JSON_TEXT_NUMBER_INTEGER || state == JSON_TEXT_NUMBER_FRACTION ||
-           state == JSON_TEXT_NUMBER_EXPONENT;
+    return state == JSON_TEXT_NUMBER_ZERO || state == JSON_TEXT_NUMBER_INTEGER ||
+           state == JSON_TEXT_NUMBER_FRACTION || state == JSON_TEXT_NUMBER_EXPONENT;
 }

@@ -1,11 +1,11 @@
 /* endpoint.c - POST /mse, from the first byte of the body to the answer. Knows nothing of HTTP. */
 #include "loss/endpoint.h"
 
-#include "json/json_problem.h"
-#include "json/json_reader.h"
 #include "loss/job.h"
 #include "loss/reply.h"
 #include "loss/request.h"
+#include "json/json_problem.h"
+#include "json/json_reader.h"
 
 #include <stdlib.h>
 
@@ -59,7 +59,8 @@ bool endpoint_respond(void *state, struct service *service, struct response *ans
             return false;
         case JOB_DONE:
             if (reply_answer(&endpoint->job, answer)) return true;
-            problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+            problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
+                        "Try again when other requests have ended.");
             break;
         case JOB_BAD:
             break;

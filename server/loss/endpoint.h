@@ -1,4 +1,5 @@
-/* endpoint.h - POST /mse, from the first byte of the body to the answer. Its three functions are an endpoint's. */
+/* endpoint.h - POST /mse, from the first byte of the body to the answer. Its three functions are an
+ * endpoint's. */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
 
@@ -13,7 +14,8 @@ void *endpoint_open(struct service *service);
 /* The next bytes of the body. */
 void endpoint_receive(void *state, const char *bytes, size_t length);
 
-/* The body has ended: works on its answer, some milliseconds at most. false: not ready yet, call again. */
+/* The body has ended: works on its answer, some milliseconds at most. false: not ready yet, call
+ * again. */
 bool endpoint_respond(void *state, struct service *service, struct response *answer);
 
 /* NULL is accepted. */

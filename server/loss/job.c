@@ -1,5 +1,5 @@
-/* job.c - a checked request -> loss and gradients, a slice at a time, so that a large request does not keep others
- * waiting. Knows nothing of text. */
+/* job.c - a checked request -> loss and gradients, a slice at a time, so that a large request does
+ * not keep others waiting. Knows nothing of text. */
 #include "loss/job.h"
 
 #include "base/system.h"
@@ -29,7 +29,8 @@ void job_init(struct job *job, struct request *request)
 
 /* ---- what can be wrong with results */
 
-/* The index of the first element for which is_bad holds; its JSON Pointer goes to pointer. There is one. */
+/* The index of the first element for which is_bad holds; its JSON Pointer goes to pointer. There is
+ * one. */
 static size_t point_at(char *pointer, size_t size, const char *member, const struct tensor *tensor,
                        bool (*is_bad)(double value))
 {
@@ -50,16 +51,20 @@ static bool is_infinite(double value)
 }
 
 /* results is NULL where there is one loss for all elements. */
-static enum job_status refuse_overflow(const struct tensor *results, const char *what, struct problem *problem)
+static enum job_status refuse_overflow(const struct tensor *results, const char *what,
+                                       struct problem *problem)
 {
     char pointer[PROBLEM_POINTER_MAX] = "";
     if (results != NULL) point_at(pointer, sizeof pointer, "predictions", results, is_infinite);
-    problem_set(problem, PROBLEM_OVERFLOW, pointer,
-                "Scale the numbers down: the %s is beyond 1.7976931348623157e308, the largest double.", what);
+    problem_set(
+        problem, PROBLEM_OVERFLOW, pointer,
+        "Scale the numbers down: the %s is beyond 1.7976931348623157e308, the largest double.",
+        what);
     return JOB_BAD;
 }
 
-static enum job_status refuse(const struct job *job, enum mse_status status, struct problem *problem)
+static enum job_status refuse(const struct job *job, enum mse_status status,
+                              struct problem *problem)
 {
     const struct tensor *weights = &job->request.weights;
     char pointer[PROBLEM_POINTER_MAX];
@@ -67,13 +72,14 @@ static enum job_status refuse(const struct job *job, enum mse_status status, str
     size_t i;
     switch (status) {
     case MSE_ZERO_WEIGHTS:
-        problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/weights",
-                    "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
+        problem_set(
+            problem, PROBLEM_ZERO_WEIGHTS, "/weights",
+            "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
         return JOB_BAD;
     case MSE_NEGATIVE_WEIGHT:
         i = point_at(pointer, sizeof pointer, "weights", weights, is_negative);
-        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s 0 or more: it is %.*s.", pointer,
-                    (int)decimal_print(weights->values[i], number), number);
+        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s 0 or more: it is %.*s.",
+                    pointer, (int)decimal_print(weights->values[i], number), number);
         return JOB_BAD;
     case MSE_OK:
     case MSE_OVERFLOW:
@@ -111,10 +117,11 @@ static struct slice next_slice(struct job *job, size_t most)
 {
     struct request *request = &job->request;
     size_t rest = request->predictions.length - job->next;
-    return (struct slice){.predictions = request->predictions.values + job->next,
-                          .targets = request->targets.values + job->next,
-                          .weights = request->weights.length > 0 ? request->weights.values + job->next : NULL,
-                          .count = rest < most ? rest : most};
+    return (struct slice){
+        .predictions = request->predictions.values + job->next,
+        .targets = request->targets.values + job->next,
+        .weights = request->weights.length > 0 ? request->weights.values + job->next : NULL,
+        .count = rest < most ? rest : most};
 }
 
 /* A slice is done; whether it was the last one, so that the next phase may begin. */
@@ -140,10 +147,12 @@ static enum job_status try_loss(struct job *job, struct problem *problem)
     struct slice all = next_slice(job, SIZE_MAX);
     enum mse_status status = MSE_OK;
     if (is_whole(job)) {
-        status = mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
+        status =
+            mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
         job->phase = JOB_DERIVING;
     } else if (all.count <= JOB_TRIED_MAX &&
-               mse_quick_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss)) {
+               mse_quick_loss(all.predictions, all.targets, all.weights, all.count, reduction,
+                              &job->loss)) {
         job->phase = reduction == MSE_MEAN ? JOB_WEIGHING : JOB_DERIVING;
     } else {
         job->phase = JOB_ADDING;
@@ -155,7 +164,8 @@ static enum job_status try_loss(struct job *job, struct problem *problem)
 static enum job_status add_losses(struct job *job, struct problem *problem)
 {
     struct slice s = next_slice(job, JOB_SLICE);
-    enum mse_status status = mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
+    enum mse_status status =
+        mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
     if (status != MSE_OK) return refuse(job, status, problem);
     if (!is_last(job, &s)) return JOB_MORE;
     job->phase = JOB_DERIVING;
@@ -171,14 +181,18 @@ static enum job_status add_weights(struct job *job, struct problem *problem)
     return JOB_MORE;
 }
 
-/* Results of single elements: one that overflows is told when all are there, since another may be worse. */
-static enum job_status end_slice(struct job *job, const struct slice *slice, struct problem *problem)
+/* Results of single elements: one that overflows is told when all are there, since another may be
+ * worse. */
+static enum job_status end_slice(struct job *job, const struct slice *slice,
+                                 struct problem *problem)
 {
     if (is_refused(job->loss_status)) return refuse(job, job->loss_status, problem);
     if (is_refused(job->gradient_status)) return refuse(job, job->gradient_status, problem);
     if (!is_last(job, slice)) return JOB_MORE;
-    if (job->loss_status == MSE_OVERFLOW) return refuse_overflow(&job->request.targets, "loss", problem);
-    if (job->gradient_status == MSE_OVERFLOW) return refuse_overflow(&job->request.predictions, "gradient", problem);
+    if (job->loss_status == MSE_OVERFLOW)
+        return refuse_overflow(&job->request.targets, "loss", problem);
+    if (job->gradient_status == MSE_OVERFLOW)
+        return refuse_overflow(&job->request.predictions, "gradient", problem);
     return JOB_DONE;
 }
 
@@ -191,14 +205,17 @@ static enum job_status derive(struct job *job, struct problem *problem)
 {
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_reduction reduction = reduction_of(job);
-    keep_worst(&job->gradient_status,
-               is_whole(job) ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
-                             : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
-                                                        reduction, s.predictions));
+    keep_worst(
+        &job->gradient_status,
+        is_whole(job)
+            ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
+            : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
+                                       reduction, s.predictions));
     return end_slice(job, &s, problem);
 }
 
-/* The losses take the targets' place, the gradient the predictions'. Both need both, so the losses wait aside. */
+/* The losses take the targets' place, the gradient the predictions'. Both need both, so the losses
+ * wait aside. */
 static enum job_status separate(struct job *job, struct problem *problem)
 {
     double losses[JOB_SLICE];
@@ -207,8 +224,8 @@ static enum job_status separate(struct job *job, struct problem *problem)
     keep_worst(&job->loss_status, status);
     if (!is_refused(status)) {
         if (wants_gradient(job)) {
-            keep_worst(&job->gradient_status,
-                       mse_gradient(s.predictions, s.targets, s.weights, s.count, MSE_SUM, s.predictions));
+            keep_worst(&job->gradient_status, mse_gradient(s.predictions, s.targets, s.weights,
+                                                           s.count, MSE_SUM, s.predictions));
         }
         memcpy(s.targets, losses, s.count * sizeof losses[0]);
     }

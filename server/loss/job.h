@@ -2,19 +2,20 @@
 #ifndef JOB_H
 #define JOB_H
 
-#include "loss/request.h"
 #include "http/problem.h"
+#include "loss/request.h"
 
 #include <mse.h>
 
 /* The fuzz targets are built with smaller sizes, so that their short inputs are cut, too. */
 #ifndef JOB_SLICE
 
-/* Elements of a slice, which is computed whatever time it takes: far longer where numbers are as far apart as can be. A
- * job of one slice is done in one step. */
+/* Elements of a slice, which is computed whatever time it takes: far longer where numbers are as
+ * far apart as can be. A job of one slice is done in one step. */
 #define JOB_SLICE (1 << 11)
 
-/* Elements of which the loss is tried the quick way, at one stretch: it takes as long whatever they are. */
+/* Elements of which the loss is tried the quick way, at one stretch: it takes as long whatever they
+ * are. */
 #define JOB_TRIED_MAX (1 << 20)
 
 /* Nanoseconds after which others have their turn, when the slice at hand is done. */
@@ -37,8 +38,9 @@ enum job_phase {
     JOB_SEPARATING /* losses and gradients, each for itself, under "none" */
 };
 
-/* The results stand in the memory of what they were computed from: the gradient with respect to the predictions, if any
- * gradient is wanted, in request.predictions; the losses of each element, under "none", in request.targets. */
+/* The results stand in the memory of what they were computed from: the gradient with respect to the
+ * predictions, if any gradient is wanted, in request.predictions; the losses of each element, under
+ * "none", in request.targets. */
 struct job {
     struct request request;
     double loss; /* of all elements, except under "none" */

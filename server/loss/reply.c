@@ -1,5 +1,5 @@
-/* reply.c - loss and gradients -> text, produced as the socket drains. Knows nothing of HTTP or of how the numbers
- * came about. */
+/* reply.c - loss and gradients -> text, produced as the socket drains. Knows nothing of HTTP or of
+ * how the numbers came about. */
 #include "loss/reply.h"
 
 #include "decimal/decimal.h"
@@ -14,15 +14,18 @@ _Static_assert(ELEMENT_MAX <= RESPONSE_ROOM_MIN, "every piece of a body has room
 /* Elements that are converted at one go, from where they stand to text. */
 #define BATCH 64
 
-/* A reply whose text surely fits in this many bytes is sent as one buffer, a longer one as it is written. */
+/* A reply whose text surely fits in this many bytes is sent as one buffer, a longer one as it is
+ * written. */
 #define WHOLE_MAX 120000
 
 #define HEAD_MAX 64 /* {"loss": and a number */
 
-/* The two gradients differ in their signs only, so a number is converted once: its digits and its scale are kept in the
- * memory of its value, and of a target that is not needed any more, for the second gradient. */
+/* The two gradients differ in their signs only, so a number is converted once: its digits and its
+ * scale are kept in the memory of its value, and of a target that is not needed any more, for the
+ * second gradient. */
 enum conversion { CONVERT, CONVERT_AND_KEEP, KEPT };
-_Static_assert(sizeof(struct decimal_scale) == sizeof(double), "a scale takes the place of a target");
+_Static_assert(sizeof(struct decimal_scale) == sizeof(double),
+               "a scale takes the place of a target");
 
 /* A piece of the reply: text, and the tensor that follows it, if any. */
 struct part {
@@ -35,7 +38,8 @@ struct part {
 struct reply {
     struct tensor gradient; /* with respect to the predictions; empty where none was asked for */
     struct tensor losses;   /* of each element, where the reduction is "none" */
-    struct tensor scales;   /* of the gradient's digits, once they are kept; empty where they are not */
+    struct tensor
+        scales; /* of the gradient's digits, once they are kept; empty where they are not */
     char head[HEAD_MAX];
     struct part parts[4];
     size_t part_count;
@@ -45,7 +49,8 @@ struct reply {
     size_t index;      /* of the next element of this part's tensor */
 };
 
-/* How many dimensions begin a new row at element index, which begins one, or is the tensor's length. */
+/* How many dimensions begin a new row at element index, which begins one, or is the tensor's
+ * length. */
 static size_t rows_begun(const struct tensor *tensor, size_t index)
 {
     size_t rows = 1;
@@ -69,9 +74,10 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Writes numbers from an index of a part's tensor on, at most BATCH, each with a comma; returns their length. */
-static size_t write_numbers(const struct reply *reply, const struct part *part, size_t index, size_t count,
-                            char *out)
+/* Writes numbers from an index of a part's tensor on, at most BATCH, each with a comma; returns
+ * their length. */
+static size_t write_numbers(const struct reply *reply, const struct part *part, size_t index,
+                            size_t count, char *out)
 {
     double *values = part->tensor->values + index;
     if (part->conversion == CONVERT) {
@@ -146,13 +152,15 @@ static void lay_out(struct reply *reply, const struct request *request, double l
 
     if (request->reduction != REQUEST_NONE) length += decimal_print(loss, reply->head + length);
     reply->head[length] = '\0';
-    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, CONVERT, false};
+    *part++ = (struct part){reply->head, reply->losses.length > 0 ? &reply->losses : NULL, CONVERT,
+                            false};
     if (request->wants_predictions) {
         *part++ = (struct part){",\"gradients\":{\"predictions\":", &reply->gradient,
                                 keeps ? CONVERT_AND_KEEP : CONVERT, false};
         name = ",\"targets\":";
     }
-    if (request->wants_targets) *part++ = (struct part){name, &reply->gradient, keeps ? KEPT : CONVERT, true};
+    if (request->wants_targets)
+        *part++ = (struct part){name, &reply->gradient, keeps ? KEPT : CONVERT, true};
     *part++ = (struct part){has_gradient ? "}}" : "}", NULL, CONVERT, false};
 
     reply->part_count = (size_t)(part - reply->parts);
@@ -168,7 +176,8 @@ static size_t text_bound(const struct reply *reply)
     for (size_t i = 0; i < reply->part_count; i++) {
         const struct tensor *tensor = reply->parts[i].tensor;
         bound += HEAD_MAX;
-        if (tensor != NULL) bound += tensor->length * (DECIMAL_PRINT_MAX + 2 * tensor->rank) + 2 * tensor->rank;
+        if (tensor != NULL)
+            bound += tensor->length * (DECIMAL_PRINT_MAX + 2 * tensor->rank) + 2 * tensor->rank;
     }
     return bound;
 }
@@ -202,11 +211,13 @@ bool reply_answer(struct job *job, struct response *answer)
     } else if (request->wants_predictions && request->wants_targets) {
         move_tensor(&reply->scales, &request->targets);
     }
-    if (request->wants_predictions || request->wants_targets) move_tensor(&reply->gradient, &request->predictions);
+    if (request->wants_predictions || request->wants_targets)
+        move_tensor(&reply->gradient, &request->predictions);
     request_free(request);
     lay_out(reply, request, job->loss);
 
-    *answer = (struct response){.status = 200, .media_type = "application/json", .elements = elements};
+    *answer =
+        (struct response){.status = 200, .media_type = "application/json", .elements = elements};
     size_t bound = text_bound(reply);
     if (bound > WHOLE_MAX) {
         answer->next = write_text;
@@ -215,7 +226,8 @@ bool reply_answer(struct job *job, struct response *answer)
         return true;
     }
     answer->text = malloc(bound + RESPONSE_ROOM_MIN);
-    if (answer->text != NULL) answer->length = write_text(reply, answer->text, bound + RESPONSE_ROOM_MIN);
+    if (answer->text != NULL)
+        answer->length = write_text(reply, answer->text, bound + RESPONSE_ROOM_MIN);
     release(reply);
     return answer->text != NULL;
 }

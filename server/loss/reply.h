@@ -5,8 +5,9 @@
 #include "http/response.h"
 #include "loss/job.h"
 
-/* Answers a job that is done. Takes the results from it and frees what else it holds; the caller still calls
- * job_free. Nothing is allocated that grows with the number of elements. false: no memory. */
+/* Answers a job that is done. Takes the results from it and frees what else it holds; the caller
+ * still calls job_free. Nothing is allocated that grows with the number of elements. false: no
+ * memory. */
 bool reply_answer(struct job *job, struct response *answer);
 
 #endif

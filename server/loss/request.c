@@ -1,5 +1,5 @@
-/* request.c - outline and tensors of a POST /mse -> a checked job. Knows nothing of HTTP, or of how MSE is
- * computed. */
+/* request.c - outline and tensors of a POST /mse -> a checked job. Knows nothing of HTTP, or of how
+ * MSE is computed. */
 #include "loss/request.h"
 
 #include <cjson/cJSON.h>
@@ -16,13 +16,15 @@ static const char *shape_text(const struct tensor *tensor, char *text, size_t si
 {
     size_t length = 0;
     for (size_t i = 0; i < tensor->rank && length < size; i++) {
-        length += (size_t)snprintf(text + length, size - length, "%s%zu", i == 0 ? "[" : ",", tensor->shape[i]);
+        length += (size_t)snprintf(text + length, size - length, "%s%zu", i == 0 ? "[" : ",",
+                                   tensor->shape[i]);
     }
     if (length < size) snprintf(text + length, size - length, "]");
     return text;
 }
 
-void request_pointer(char *pointer, size_t size, const char *member, const struct tensor *tensor, size_t index)
+void request_pointer(char *pointer, size_t size, const char *member, const struct tensor *tensor,
+                     size_t index)
 {
     size_t length = (size_t)snprintf(pointer, size, "/%s", member);
     size_t stride = tensor->length;
@@ -44,9 +46,11 @@ static void refuse_array(struct problem *problem, const cJSON *member)
         length += (size_t)snprintf(pointer + length, sizeof pointer - length, "/0");
     }
     if (cJSON_IsArray(value)) {
-        problem_set(problem, PROBLEM_NO_ELEMENT, pointer, "Give %s at least one number: it is empty.", pointer);
+        problem_set(problem, PROBLEM_NO_ELEMENT, pointer,
+                    "Give %s at least one number: it is empty.", pointer);
     } else if (value == member) {
-        problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "Make \"%s\" an array of numbers.", member->string);
+        problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "Make \"%s\" an array of numbers.",
+                    member->string);
     } else {
         problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "Make %s a number.", pointer);
     }
@@ -87,29 +91,34 @@ static bool read_reduction(struct request *request, const cJSON *member, struct 
         }
     }
     problem_set(problem, PROBLEM_UNKNOWN_VALUE, "/reduction",
-                "Make \"reduction\" one of \"mean\", \"sum\" and \"none\", not \"%." QUOTE_MAX "s\".",
+                "Make \"reduction\" one of \"mean\", \"sum\" and \"none\", not \"%." QUOTE_MAX
+                "s\".",
                 member->valuestring);
     return false;
 }
 
 /* One name in the list of gradients. */
-static bool read_gradient(struct request *request, const cJSON *name, int index, struct problem *problem)
+static bool read_gradient(struct request *request, const cJSON *name, int index,
+                          struct problem *problem)
 {
     char pointer[PROBLEM_POINTER_MAX];
     snprintf(pointer, sizeof pointer, "/gradients/%d", index);
     if (!cJSON_IsString(name)) {
-        problem_set(problem, PROBLEM_WRONG_TYPE, pointer, "Make %s a string: \"predictions\" or \"targets\".", pointer);
+        problem_set(problem, PROBLEM_WRONG_TYPE, pointer,
+                    "Make %s a string: \"predictions\" or \"targets\".", pointer);
         return false;
     }
     bool is_predictions = strcmp(name->valuestring, "predictions") == 0;
     if (!is_predictions && strcmp(name->valuestring, "targets") != 0) {
         problem_set(problem, PROBLEM_UNKNOWN_VALUE, pointer,
-                    "Make %s \"predictions\" or \"targets\", not \"%." QUOTE_MAX "s\".", pointer, name->valuestring);
+                    "Make %s \"predictions\" or \"targets\", not \"%." QUOTE_MAX "s\".", pointer,
+                    name->valuestring);
         return false;
     }
     bool *wanted = is_predictions ? &request->wants_predictions : &request->wants_targets;
     if (*wanted) {
-        problem_set(problem, PROBLEM_UNKNOWN_VALUE, pointer, "Name \"%s\" once in \"gradients\".", name->valuestring);
+        problem_set(problem, PROBLEM_UNKNOWN_VALUE, pointer, "Name \"%s\" once in \"gradients\".",
+                    name->valuestring);
         return false;
     }
     *wanted = true;
@@ -121,8 +130,9 @@ static bool read_gradients(struct request *request, const cJSON *member, struct 
     request->wants_predictions = false;
     request->wants_targets = false;
     if (!cJSON_IsArray(member) || cJSON_IsNumber(member->child)) {
-        problem_set(problem, PROBLEM_WRONG_TYPE, "/gradients",
-                    "Make \"gradients\" an array of \"predictions\", \"targets\", both or neither.");
+        problem_set(
+            problem, PROBLEM_WRONG_TYPE, "/gradients",
+            "Make \"gradients\" an array of \"predictions\", \"targets\", both or neither.");
         return false;
     }
     int index = 0;
@@ -154,9 +164,12 @@ static bool read_member(struct request *request, struct json_reader *document, c
                         struct problem *problem)
 {
     const char *name = member->string;
-    if (strcmp(name, "predictions") == 0) return read_tensor(&request->predictions, document, member, problem);
-    if (strcmp(name, "targets") == 0) return read_tensor(&request->targets, document, member, problem);
-    if (strcmp(name, "weights") == 0) return read_tensor(&request->weights, document, member, problem);
+    if (strcmp(name, "predictions") == 0)
+        return read_tensor(&request->predictions, document, member, problem);
+    if (strcmp(name, "targets") == 0)
+        return read_tensor(&request->targets, document, member, problem);
+    if (strcmp(name, "weights") == 0)
+        return read_tensor(&request->weights, document, member, problem);
     if (strcmp(name, "reduction") == 0) return read_reduction(request, member, problem);
     if (strcmp(name, "gradients") == 0) return read_gradients(request, member, problem);
     char pointer[PROBLEM_POINTER_MAX];
@@ -169,7 +182,8 @@ static bool read_members(struct request *request, struct json_reader *document, 
                          struct problem *problem)
 {
     if (!cJSON_IsObject(root)) {
-        problem_set(problem, PROBLEM_WRONG_TYPE, "", "Send a JSON object with the members " MEMBERS ".");
+        problem_set(problem, PROBLEM_WRONG_TYPE, "",
+                    "Send a JSON object with the members " MEMBERS ".");
         return false;
     }
     for (const cJSON *member = root->child; member != NULL; member = member->next) {
@@ -177,13 +191,15 @@ static bool read_members(struct request *request, struct json_reader *document, 
     }
     if (request->predictions.length == 0 || request->targets.length == 0) {
         const char *missing = request->predictions.length == 0 ? "predictions" : "targets";
-        problem_set(problem, PROBLEM_MISSING_MEMBER, "", "Add the member \"%s\", an array of numbers.", missing);
+        problem_set(problem, PROBLEM_MISSING_MEMBER, "",
+                    "Add the member \"%s\", an array of numbers.", missing);
         return false;
     }
     return true;
 }
 
-static bool read_outline(struct request *request, struct json_reader *document, struct problem *problem)
+static bool read_outline(struct request *request, struct json_reader *document,
+                         struct problem *problem)
 {
     /* What nearly all requests are is read without cJSON: a small one is answered sooner. */
     if (strcmp(document->outline, "{\"predictions\":[0],\"targets\":[1]}") == 0) {
@@ -193,7 +209,8 @@ static bool read_outline(struct request *request, struct json_reader *document, 
     }
     cJSON *root = cJSON_Parse(document->outline);
     if (root == NULL) {
-        problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "", "Try again when other requests have ended.");
+        problem_set(problem, PROBLEM_MEMORY_EXHAUSTED, "",
+                    "Try again when other requests have ended.");
         return false;
     }
     bool ok = read_members(request, document, root, problem);
@@ -202,17 +219,19 @@ static bool read_outline(struct request *request, struct json_reader *document, 
 }
 
 /* Nothing is ever broadcast. */
-static bool check_shape(const struct request *request, const char *name, const struct tensor *tensor,
-                        struct problem *problem)
+static bool check_shape(const struct request *request, const char *name,
+                        const struct tensor *tensor, struct problem *problem)
 {
     char wanted[80];
     char found[80];
     char pointer[16];
     if (tensor_same_shape(tensor, &request->predictions)) return true;
     snprintf(pointer, sizeof pointer, "/%s", name);
-    problem_set(problem, PROBLEM_SHAPE_MISMATCH, pointer,
-                "Give \"%s\" the shape of \"predictions\", %s, instead of %s; nothing is broadcast.", name,
-                shape_text(&request->predictions, wanted, sizeof wanted), shape_text(tensor, found, sizeof found));
+    problem_set(
+        problem, PROBLEM_SHAPE_MISMATCH, pointer,
+        "Give \"%s\" the shape of \"predictions\", %s, instead of %s; nothing is broadcast.", name,
+        shape_text(&request->predictions, wanted, sizeof wanted),
+        shape_text(tensor, found, sizeof found));
     return false;
 }
 
@@ -225,8 +244,10 @@ bool request_read(struct request *request, struct json_reader *document, struct 
     request->wants_predictions = true;
     request->wants_targets = true;
 
-    return read_outline(request, document, problem) && check_shape(request, "targets", &request->targets, problem) &&
-           (request->weights.length == 0 || check_shape(request, "weights", &request->weights, problem));
+    return read_outline(request, document, problem) &&
+           check_shape(request, "targets", &request->targets, problem) &&
+           (request->weights.length == 0 ||
+            check_shape(request, "weights", &request->weights, problem));
 }
 
 void request_free(struct request *request)

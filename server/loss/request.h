@@ -2,8 +2,8 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
-#include "json/json_reader.h"
 #include "http/problem.h"
+#include "json/json_reader.h"
 
 enum request_reduction { REQUEST_MEAN, REQUEST_SUM, REQUEST_NONE };
 
@@ -17,12 +17,14 @@ struct request {
     bool wants_targets;     /* the gradient with respect to the targets */
 };
 
-/* Moves the tensors of a document that json_reader_finish found whole and without fault into a request, which the
- * caller frees in any case. False: *problem says what is wrong. */
+/* Moves the tensors of a document that json_reader_finish found whole and without fault into a
+ * request, which the caller frees in any case. False: *problem says what is wrong. */
 bool request_read(struct request *request, struct json_reader *document, struct problem *problem);
 
-/* Writes the JSON Pointer of element index of a member, /targets/1/0, NUL-terminated; cut where size is too small. */
-void request_pointer(char *pointer, size_t size, const char *member, const struct tensor *tensor, size_t index);
+/* Writes the JSON Pointer of element index of a member, /targets/1/0, NUL-terminated; cut where
+ * size is too small. */
+void request_pointer(char *pointer, size_t size, const char *member, const struct tensor *tensor,
+                     size_t index);
 
 void request_free(struct request *request);
 

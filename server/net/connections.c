@@ -1,17 +1,18 @@
-/* connections.c - the open connections, and when each must have moved on. Knows nothing of libmicrohttpd. */
+/* connections.c - the open connections, and when each must have moved on. Knows nothing of
+ * libmicrohttpd. */
 #include "net/connections.h"
 
+#include "base/refusal.h"
 #include "base/system.h"
 #include "http/problem.h"
-#include "base/refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* Milliseconds by which the clock may have been behind when a deadline was set: a tick of 100 Hz. Nobody is given up
- * before their time for that. */
+/* Milliseconds by which the clock may have been behind when a deadline was set: a tick of 100 Hz.
+ * Nobody is given up before their time for that. */
 #define CLOCK_LAG 10
 
 /* Connections of which one call of connections_expire reminds; the next call begins with others. */
@@ -86,7 +87,8 @@ void connections_begin_request(const struct connections *connections, struct con
 bool connections_begin_answer(struct connection *connection)
 {
     if (connection == NULL) return false;
-    return move_on(connection, COMING_IN, GOING_OUT) || atomic_load(&connection->phase) == GOING_OUT;
+    return move_on(connection, COMING_IN, GOING_OUT) ||
+           atomic_load(&connection->phase) == GOING_OUT;
 }
 
 bool connections_keep(struct connections *connections, struct connection *connection)
@@ -105,27 +107,31 @@ void connections_end_request(const struct connections *connections, struct conne
     move_on(connection, GOING_OUT, WAITING);
 }
 
-/* Says 408 on a socket on which nobody else will say anything any more. What it does not take at once is lost. */
+/* Says 408 on a socket on which nobody else will say anything any more. What it does not take at
+ * once is lost. */
 static void tell_overdue(int socket, unsigned timeout)
 {
     char head[256];
     struct problem problem;
     struct response answer;
-    problem_set(&problem, PROBLEM_REQUEST_TIMEOUT, "", "Send the whole request within %u ms.", timeout);
+    problem_set(&problem, PROBLEM_REQUEST_TIMEOUT, "", "Send the whole request within %u ms.",
+                timeout);
     problem_respond(&problem, &answer);
-    int length = snprintf(head, sizeof head,
-                          "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: %s\r\n"
-                          "Content-Length: %zu\r\n\r\n",
-                          answer.media_type, answer.length);
+    int length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: %s\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 answer.media_type, answer.length);
     if (send(socket, head, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == length) {
         send(socket, answer.text, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     if (!answer.constant) free(answer.text);
 }
 
-/* libmicrohttpd waits for edges, and takes a short read for all there is: it misses an end that comes with the last
- * bytes, and would hold the connection until it is overdue. To shut down the side that has ended loses nothing, and is
- * an edge. Repeated while the connection lasts, since that end, too, may come with bytes that are still to be read. */
+/* libmicrohttpd waits for edges, and takes a short read for all there is: it misses an end that
+ * comes with the last bytes, and would hold the connection until it is overdue. To shut down the
+ * side that has ended loses nothing, and is an edge. Repeated while the connection lasts, since
+ * that end, too, may come with bytes that are still to be read. */
 static void remind_of_ends(const struct connections *connections)
 {
     struct epoll_event ends[ENDS_AT_ONCE];
@@ -141,11 +147,13 @@ void connections_expire(struct connections *connections)
     int64_t now = system_milliseconds() - CLOCK_LAG;
     pthread_mutex_lock(&connections->lock);
     remind_of_ends(connections);
-    for (struct connection *connection = connections->first; connection != NULL; connection = connection->next) {
+    for (struct connection *connection = connections->first; connection != NULL;
+         connection = connection->next) {
         if (now < atomic_load(&connection->deadline)) continue;
         bool was_coming_in = move_on(connection, COMING_IN, OVERDUE);
         if (!was_coming_in && !move_on(connection, WAITING, OVERDUE)) continue;
-        if (was_coming_in && !connections->is_encrypted) tell_overdue(connection->socket, connections->request_timeout);
+        if (was_coming_in && !connections->is_encrypted)
+            tell_overdue(connection->socket, connections->request_timeout);
         if (was_coming_in) refusal_note(METRICS_REFUSED_TIMEOUT);
         shutdown(connection->socket, SHUT_RDWR);
     }

@@ -1,9 +1,9 @@
-/* daemon.c - bytes in, bytes out: hands requests to exchange.c and gives their answers a form on the wire. The only file
- * that knows libmicrohttpd. */
+/* daemon.c - bytes in, bytes out: hands requests to exchange.c and gives their answers a form on
+ * the wire. The only file that knows libmicrohttpd. */
 #include "net/daemon.h"
 
-#include "http/exchange.h"
 #include "base/refusal.h"
+#include "http/exchange.h"
 #include "net/tls.h"
 
 #include <microhttpd.h>
@@ -11,14 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of a connection's memory pool: it bounds the headers, what one read takes in (half of it) and what one write
- * sends. libmicrohttpd clears all of it after each request, and a used connection keeps it: less would make large
- * requests slower, more small ones. */
+/* Bytes of a connection's memory pool: it bounds the headers, what one read takes in (half of it)
+ * and what one write sends. libmicrohttpd clears all of it after each request, and a used
+ * connection keeps it: less would make large requests slower, more small ones. */
 #define POOL_SIZE ((size_t)64 * 1024)
 
-_Static_assert(POOL_SIZE *CONNECTIONS_KEPT_MAX <= (size_t)96 << 20, "idle connections hold at most 96 MB of pools");
+_Static_assert(POOL_SIZE *CONNECTIONS_KEPT_MAX <= (size_t)96 << 20,
+               "idle connections hold at most 96 MB of pools");
 
-/* Connections that are taken beyond those that are served, to be told so; those beyond are closed without a word. */
+/* Connections that are taken beyond those that are served, to be told so; those beyond are closed
+ * without a word. */
 #define SURPLUS_MAX 64U
 
 struct daemon {
@@ -34,7 +36,8 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- the head of a request */
 
-static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
     (void)kind;
     head_add(context, name, value != NULL ? value : "");
@@ -81,9 +84,10 @@ static struct MHD_Response *create_stream(const struct response *answer, struct 
     struct stream *stream = malloc(sizeof *stream);
     if (stream != NULL) {
         *stream = (struct stream){*answer, exchange};
-        /* The block serves callers of HTTP/1.0 only: with chunks, bytes go straight to the connection's pool. */
-        response =
-            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * RESPONSE_ROOM_MIN, produce, stream, free_stream);
+        /* The block serves callers of HTTP/1.0 only: with chunks, bytes go straight to the
+         * connection's pool. */
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * RESPONSE_ROOM_MIN,
+                                                     produce, stream, free_stream);
     }
     if (response == NULL) {
         answer->release(answer->source);
@@ -96,7 +100,8 @@ static struct MHD_Response *create_stream(const struct response *answer, struct 
 static struct MHD_Response *create_whole(const struct response *answer, struct exchange *exchange)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->length, answer->text, answer->constant ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+        answer->length, answer->text,
+        answer->constant ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
     exchange_sent(exchange, answer->length);
     if (response == NULL && !answer->constant) free(answer->text);
     return response;
@@ -109,7 +114,8 @@ static void add_headers(struct MHD_Response *response, const struct response *an
     if (answer->media_type != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
     }
-    if (answer->allow != NULL) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+    if (answer->allow != NULL)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
     if (answer->authenticate != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate);
     }
@@ -121,7 +127,8 @@ static void add_headers(struct MHD_Response *response, const struct response *an
     if (answer->is_last) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
-static enum MHD_Result send_answer(struct daemon *http, struct exchange *exchange, struct MHD_Connection *connection)
+static enum MHD_Result send_answer(struct daemon *http, struct exchange *exchange,
+                                   struct MHD_Connection *connection)
 {
     struct response answer;
     struct connection *link = connection_of(connection);
@@ -154,25 +161,29 @@ static void *begin_request(void *context, const char *uri, struct MHD_Connection
     return NULL; /* no exchange yet */
 }
 
-static struct exchange *begin(struct daemon *http, struct MHD_Connection *connection, const char *target,
-                              const char *method, const char *version)
+static struct exchange *begin(struct daemon *http, struct MHD_Connection *connection,
+                              const char *target, const char *method, const char *version)
 {
     struct connection *link = connection_of(connection);
-    struct head head = {.method = method,
-                        .target = target,
-                        .version = version,
-                        .size =
-                            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size,
-                        .peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                        .is_surplus = link != NULL && link->is_surplus};
+    struct head head = {
+        .method = method,
+        .target = target,
+        .version = version,
+        .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+                    ->header_size,
+        .peer =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+        .is_surplus = link != NULL && link->is_surplus};
     MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
     return exchange_open(http->service, &head);
 }
 
-/* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. An answer given to the
- * first of these calls refuses the body and costs the connection; none can be given while a piece is delivered. */
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *target, const char *method,
-                              const char *version, const char *bytes, size_t *length, void **exchange)
+/* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. An
+ * answer given to the first of these calls refuses the body and costs the connection; none can be
+ * given while a piece is delivered. */
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *target,
+                              const char *method, const char *version, const char *bytes,
+                              size_t *length, void **exchange)
 {
     struct daemon *http = context;
     if (*exchange == NULL) {
@@ -202,7 +213,8 @@ static void complete(void *context, struct MHD_Connection *connection, void **ex
 static void encrypt(struct daemon *http, struct MHD_Connection *connection, struct connection *link)
 {
     if (http->service->tls == NULL || link == NULL) return;
-    void *session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    void *session =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
     link->pair = tls_begin(http->service->tls, session);
 }
 
@@ -216,7 +228,8 @@ static void notice(void *context, struct MHD_Connection *connection, void **link
         if (closed != NULL) tls_end(closed->pair);
         connections_close(&http->service->connections, closed);
     } else {
-        int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        int socket =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         *link = connections_open(&http->service->connections, socket);
         encrypt(http, connection, *link);
     }
@@ -229,16 +242,18 @@ struct daemon *daemon_start(struct service *service, unsigned threads)
     struct daemon *http = malloc(sizeof *http);
     if (http == NULL) return NULL;
     http->service = service;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
-    if (service->tls != NULL) flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
-    http->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, handle, http, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
-                         MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
-                         MHD_OPTION_URI_LOG_CALLBACK, begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete, http,
-                         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)service->connections.max + SURPLUS_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (service->connections.idle_timeout + 999) / 1000,
-                         MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_END);
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    if (service->tls != NULL)
+        flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
+    http->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, http, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
+        MHD_OPTION_URI_LOG_CALLBACK, begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete,
+        http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, (unsigned)service->connections.max + SURPLUS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (service->connections.idle_timeout + 999) / 1000,
+        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_END);
     if (http->daemon == NULL) {
         free(http);
         return NULL;
@@ -246,7 +261,8 @@ struct daemon *daemon_start(struct service *service, unsigned threads)
     return http;
 }
 
-void daemon_take(struct daemon *http, int socket, const struct sockaddr *peer, socklen_t peer_length)
+void daemon_take(struct daemon *http, int socket, const struct sockaddr *peer,
+                 socklen_t peer_length)
 {
     if (MHD_add_connection(http->daemon, socket, peer, peer_length) == MHD_NO)
         refusal_note(METRICS_REFUSED_CONNECTIONS);

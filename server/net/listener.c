@@ -9,8 +9,8 @@ int listener_open(const struct sockaddr *address, socklen_t length)
     int on = 1;
     int listener = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener < 0) return -1;
-    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(listener, address, length) == 0 &&
-        listen(listener, SOMAXCONN) == 0) {
+    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(listener, address, length) == 0 && listen(listener, SOMAXCONN) == 0) {
         return listener;
     }
     int reason = errno;
@@ -20,13 +20,15 @@ int listener_open(const struct sockaddr *address, socklen_t length)
 }
 
 bool listener_accept(int listener,
-                     void (*take)(void *context, int socket, const struct sockaddr *peer, socklen_t length),
+                     void (*take)(void *context, int socket, const struct sockaddr *peer,
+                                  socklen_t length),
                      void *context)
 {
     for (;;) {
         struct sockaddr_storage peer;
         socklen_t length = sizeof peer;
-        int socket = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int socket =
+            accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket >= 0) {
             take(context, socket, (struct sockaddr *)&peer, length);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

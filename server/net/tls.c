@@ -1,4 +1,5 @@
-/* tls.c - the certificate and key of encrypted connections: read, checked, and read again. Knows nothing of HTTP. */
+/* tls.c - the certificate and key of encrypted connections: read, checked, and read again. Knows
+ * nothing of HTTP. */
 #include "net/tls.h"
 
 #include "base/log.h"
@@ -36,9 +37,11 @@ static bool read_chain(const char *file, gnutls_x509_crt_t **chain, unsigned *le
 {
     gnutls_datum_t text;
     if (!read_file("--tls-cert", file, &text)) return false;
-    int status = gnutls_x509_crt_list_import2(chain, length, &text, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
+    int status = gnutls_x509_crt_list_import2(chain, length, &text, GNUTLS_X509_FMT_PEM,
+                                              GNUTLS_X509_CRT_LIST_SORT);
     gnutls_free(text.data);
-    if (status < 0) log_line("--tls-cert %s holds no PEM certificates: %s", file, gnutls_strerror(status));
+    if (status < 0)
+        log_line("--tls-cert %s holds no PEM certificates: %s", file, gnutls_strerror(status));
     return status >= 0;
 }
 
@@ -49,7 +52,9 @@ static bool read_key(const char *file, gnutls_x509_privkey_t key)
     int status = gnutls_x509_privkey_import2(key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
     explicit_bzero(text.data, text.size);
     gnutls_free(text.data);
-    if (status < 0) log_line("--tls-key %s holds no PEM key without a password: %s", file, gnutls_strerror(status));
+    if (status < 0)
+        log_line("--tls-key %s holds no PEM key without a password: %s", file,
+                 gnutls_strerror(status));
     return status >= 0;
 }
 
@@ -58,11 +63,12 @@ static bool read_pair(const struct tls *tls, struct tls_pair *pair, gnutls_x509_
 {
     gnutls_x509_crt_t *chain;
     unsigned length;
-    if (!read_key(tls->key_file, key) || !read_chain(tls->certificate_file, &chain, &length)) return false;
+    if (!read_key(tls->key_file, key) || !read_chain(tls->certificate_file, &chain, &length))
+        return false;
     int status = gnutls_certificate_set_x509_key(pair->credentials, chain, (int)length, key);
     if (status < 0) {
-        log_line("--tls-cert %s and --tls-key %s do not belong together: %s", tls->certificate_file, tls->key_file,
-                 gnutls_strerror(status));
+        log_line("--tls-cert %s and --tls-key %s do not belong together: %s", tls->certificate_file,
+                 tls->key_file, gnutls_strerror(status));
     }
     for (unsigned i = 0; i < length; i++) gnutls_x509_crt_deinit(chain[i]);
     gnutls_free(chain);
@@ -74,7 +80,8 @@ static struct tls_pair *create_pair(const struct tls *tls)
 {
     gnutls_x509_privkey_t key = NULL;
     struct tls_pair *pair = calloc(1, sizeof *pair);
-    bool ok = pair != NULL && gnutls_certificate_allocate_credentials(&pair->credentials) == GNUTLS_E_SUCCESS &&
+    bool ok = pair != NULL &&
+              gnutls_certificate_allocate_credentials(&pair->credentials) == GNUTLS_E_SUCCESS &&
               gnutls_x509_privkey_init(&key) == GNUTLS_E_SUCCESS;
     if (!ok) {
         log_line("no memory for --tls-cert and --tls-key");
@@ -83,7 +90,8 @@ static struct tls_pair *create_pair(const struct tls *tls)
     }
     gnutls_x509_privkey_deinit(key);
     if (ok) return pair;
-    if (pair != NULL && pair->credentials != NULL) gnutls_certificate_free_credentials(pair->credentials);
+    if (pair != NULL && pair->credentials != NULL)
+        gnutls_certificate_free_credentials(pair->credentials);
     free(pair);
     return NULL;
 }
@@ -134,10 +142,11 @@ void tls_end(struct tls_pair *pair)
 }
 
 int tls_refuse(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
-               const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **chain, unsigned *length,
-               gnutls_privkey_t *key)
+               const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
+               gnutls_pcert_st **chain, unsigned *length, gnutls_privkey_t *key)
 {
-    (void)session, (void)authorities, (void)authority_count, (void)algorithms, (void)algorithm_count;
+    (void)session, (void)authorities, (void)authority_count, (void)algorithms,
+        (void)algorithm_count;
     (void)chain, (void)key;
     *length = 0;
     return -1;

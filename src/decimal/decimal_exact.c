@@ -1,19 +1,22 @@
-/* decimal_exact.c - the last resort of decimal_parse: compares a decimal of any length with the middle between two
- * doubles, both as integers of a few thousand bits. */
+/* decimal_exact.c - the last resort of decimal_parse: compares a decimal of any length with the
+ * middle between two doubles, both as integers of a few thousand bits. */
 #include "decimal/decimal_exact.h"
 #include "decimal/decimal_powers.h"
 
 #include <stddef.h>
 
-/* The middle between two doubles has at most 767 significant digits. So a decimal cut off after DIGITS_MAX of them is
- * less than the middle only if the whole of it is; the rest matters only where the two are equal.
+/* The middle between two doubles has at most 767 significant digits. So a decimal cut off after
+ * DIGITS_MAX of them is less than the middle only if the whole of it is; the rest matters only
+ * where the two are equal.
  *
- * Powers stand on the side where their exponents are positive, and the two sides are about equal, or the decimal's is
- * the lesser. So the longest integer is the digits by themselves, 2658 bits, or the 54 bits of a middle times 5^1142,
- * what DIGITS_MAX digits after 10^-342 call for: 54 + 2652 bits. */
+ * Powers stand on the side where their exponents are positive, and the two sides are about equal,
+ * or the decimal's is the lesser. So the longest integer is the digits by themselves, 2658 bits, or
+ * the 54 bits of a middle times 5^1142, what DIGITS_MAX digits after 10^-342 call for: 54 + 2652
+ * bits. */
 #define DIGITS_MAX 800
 #define LIMBS      48
-_Static_assert(LIMBS * 64 > 54 + 2652 + 64, "the longest integer fits, and a limb more while it is multiplied");
+_Static_assert(LIMBS * 64 > 54 + 2652 + 64,
+               "the longest integer fits, and a limb more while it is multiplied");
 
 struct integer {
     size_t length; /* of limb, least significant first; the last is not 0 */
@@ -60,9 +63,10 @@ static int compare(const struct integer *x, const struct integer *y)
     return 0;
 }
 
-/* Reads at most DIGITS_MAX digits, and counts in *exponent those that are left out; *more is set if one of them is not
- * 0. */
-static void read_digits(struct integer *x, struct decimal_digits digits, int64_t *exponent, int *more)
+/* Reads at most DIGITS_MAX digits, and counts in *exponent those that are left out; *more is set if
+ * one of them is not 0. */
+static void read_digits(struct integer *x, struct decimal_digits digits, int64_t *exponent,
+                        int *more)
 {
     int count = 0;
     x->length = 0;
@@ -90,7 +94,8 @@ uint64_t decimal_exact(struct decimal_digits digits, uint64_t floor)
     if (biased) middle.limb[0] += (uint64_t)1 << 53;
     read_digits(&decimal, digits, &five, &more);
 
-    /* decimal * 5^five * 2^five against middle * 2^(exponent - 1): every power goes to the side where it is positive */
+    /* decimal * 5^five * 2^five against middle * 2^(exponent - 1): every power goes to the side
+     * where it is positive */
     two = five - ((biased ? biased : 1) - 1076);
     multiply_by_power_of_five(five > 0 ? &decimal : &middle, five > 0 ? five : -five);
     shift_left(two > 0 ? &decimal : &middle, two > 0 ? two : -two);

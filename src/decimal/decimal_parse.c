@@ -1,8 +1,9 @@
 /* decimal_parse.c - decimal text -> nearest double. Knows nothing of arrays but the comma.
  *
- * Two ways lead from text to digits: read_plain takes byte after byte, to any length, and names faults; read_window
- * takes what fits in a window of bytes that all may be read, and declines the rest. From digits to a double it is one
- * way: nearest() multiplies by a power of ten of 128 bits, and where that cannot decide, decimal_exact does. */
+ * Two ways lead from text to digits: read_plain takes byte after byte, to any length, and names
+ * faults; read_window takes what fits in a window of bytes that all may be read, and declines the
+ * rest. From digits to a double it is one way: nearest() multiplies by a power of ten of 128 bits,
+ * and where that cannot decide, decimal_exact does. */
 #include "decimal/decimal.h"
 #include "decimal/decimal_digits.h"
 #include "decimal/decimal_exact.h"
@@ -21,15 +22,16 @@
 
 /* ---- digits -> double */
 
-/* Sets *bits to the double nearest to n * 10^q, n not 0, and returns 1; or returns 0 and sets it to the largest double
- * that is at most n * 10^q, or to the one before, where 128 bits of 10^q do not tell, or the result is below the least
- * subnormal.
+/* Sets *bits to the double nearest to n * 10^q, n not 0, and returns 1; or returns 0 and sets it to
+ * the largest double that is at most n * 10^q, or to the one before, where 128 bits of 10^q do not
+ * tell, or the result is below the least subnormal.
  *
- * n is shifted to have its top bit set. With T = floor(10^q * 2^(127 - decimal_log2(q))) as the table has it, the real
- * product lies in [n T, n T + n). Of n T, first only the upper half of T is multiplied: the upper 64 bits are then too
- * small by less than 2. Their lowest bits, "drop" of them, do not fit the double's mantissa and are rounded off: they
- * are compared with half = 2^(drop - 1). Only where they are half - 1 or half could the missing amount matter; there
- * the lower half of T is multiplied as well, which leaves less than 2 units of the next 64 bits. */
+ * n is shifted to have its top bit set. With T = floor(10^q * 2^(127 - decimal_log2(q))) as the
+ * table has it, the real product lies in [n T, n T + n). Of n T, first only the upper half of T is
+ * multiplied: the upper 64 bits are then too small by less than 2. Their lowest bits, "drop" of
+ * them, do not fit the double's mantissa and are rounded off: they are compared with half = 2^(drop
+ * - 1). Only where they are half - 1 or half could the missing amount matter; there the lower half
+ * of T is multiplied as well, which leaves less than 2 units of the next 64 bits. */
 static int nearest(uint64_t n, int q, uint64_t *bits)
 {
     struct decimal_power power = decimal_power_of(q);
@@ -40,7 +42,8 @@ static int nearest(uint64_t n, int q, uint64_t *bits)
 
     int lead = high >> 63 ? 0 : 1;
     int drop = 11 - lead;
-    /* high * 2^(decimal_log2(q) + 1 - shift) is the value: its exponent of two as a double has it */
+    /* high * 2^(decimal_log2(q) + 1 - shift) is the value: its exponent of two as a double has it
+     */
     int biased = decimal_log2(q) + 64 - shift - lead + 1023;
     if (biased <= 0) {
         drop += 1 - biased;
@@ -55,12 +58,14 @@ static int nearest(uint64_t n, int q, uint64_t *bits)
         low += next;
         high += low < next;
         up = high >> (drop - 1) & 1;
-        if ((low == 0 && (high & mask) == half) || (low == UINT64_MAX && (high & mask) == half - 1)) {
+        if ((low == 0 && (high & mask) == half) ||
+            (low == UINT64_MAX && (high & mask) == half - 1)) {
             *bits = ((uint64_t)(biased - 1) << 52) + (high >> drop);
             return 0;
         }
     }
-    /* the leading bit of the mantissa adds to the exponent, and so does a mantissa that is rounded up to 2^53 */
+    /* the leading bit of the mantissa adds to the exponent, and so does a mantissa that is rounded
+     * up to 2^53 */
     *bits = ((uint64_t)(biased - 1) << 52) + (high >> drop) + up;
     return 1;
 }
@@ -73,7 +78,8 @@ static uint64_t nearest_or_undecided(uint64_t n, int q)
     return nearest(n, q, &bits) ? bits : UNDECIDED;
 }
 
-/* The same in the usual case: a normal result, and a product far from the middle between two doubles. */
+/* The same in the usual case: a normal result, and a product far from the middle between two
+ * doubles. */
 static inline uint64_t nearest_usual(uint64_t n, int q)
 {
     int shift = __builtin_clzll(n);
@@ -118,7 +124,8 @@ static enum decimal_status round_digits(struct decimal_digits digits, int negati
     if (n != 0 && q >= DECIMAL_POWER_FIRST) {
         int decided = nearest(n, (int)q, &bits);
         if (decided && more) {
-            /* the digits are between n and n + 1, which are far less than a double's step from each other */
+            /* the digits are between n and n + 1, which are far less than a double's step from each
+             * other */
             uint64_t next;
             decided = nearest(n + 1, (int)q, &next) && next == bits;
         }
@@ -145,7 +152,8 @@ static int64_t read_exponent(const char *p, const char *limit)
     return exponent;
 }
 
-static enum decimal_status read_plain(const char *text, const char *limit, const char **end, double *value)
+static enum decimal_status read_plain(const char *text, const char *limit, const char **end,
+                                      double *value)
 {
     const char *p = text, *first;
     int negative = p < limit && *p == '-';
@@ -181,12 +189,14 @@ missing:
 
 /* ---- text -> digits, a window at a time */
 
-/* Bytes from a number's first that read_window may read: 32 are looked at, and words that begin among them are read.
- * Where there is a comma, bytes before, too: 24 before the end of a number with eleven bytes or more. */
+/* Bytes from a number's first that read_window may read: 32 are looked at, and words that begin
+ * among them are read. Where there is a comma, bytes before, too: 24 before the end of a number
+ * with eleven bytes or more. */
 #define WINDOW        40
 #define WINDOW_BEFORE 16
 
-/* What a window holds: the byte after the number, NULL where read_plain has to look, and the double's bits. */
+/* What a window holds: the byte after the number, NULL where read_plain has to look, and the
+ * double's bits. */
 struct reading {
     const char *end;
     uint64_t bits;
@@ -212,10 +222,10 @@ static struct reading read_window_exponent(const char *p, uint64_t n, int q, uns
     return (struct reading){p, bits | (uint64_t)negative << 63};
 }
 
-/* Reads the number at text, of whose first bytes other says which are no digits. comma is where it is expected to end,
- * or NULL. Inlined: half of it falls away where comma is NULL. */
-__attribute__((always_inline)) static inline struct reading read_window(const char *text, uint64_t other,
-                                                                        const char *comma)
+/* Reads the number at text, of whose first bytes other says which are no digits. comma is where it
+ * is expected to end, or NULL. Inlined: half of it falls away where comma is NULL. */
+__attribute__((always_inline)) static inline struct reading
+read_window(const char *text, uint64_t other, const char *comma)
 {
     const struct reading declined = {NULL, 0};
     unsigned negative = *text == '-', fraction = 0;
@@ -247,7 +257,8 @@ __attribute__((always_inline)) static inline struct reading read_window(const ch
             n += above * 10000000000000000 + digits_last_sixteen(p, fraction);
         }
     }
-    if (unusual(p != comma && (*p | 0x20) == 'e')) return read_window_exponent(p + 1, n, -(int)fraction, negative);
+    if (unusual(p != comma && (*p | 0x20) == 'e'))
+        return read_window_exponent(p + 1, n, -(int)fraction, negative);
     if (unusual(n >> 50 == 0)) {
         double value = (double)(int64_t)n / exact_tens[fraction];
         memcpy(&bits, &value, sizeof value);
@@ -258,7 +269,8 @@ __attribute__((always_inline)) static inline struct reading read_window(const ch
     return (struct reading){p, bits | (uint64_t)negative << 63};
 }
 
-enum decimal_status decimal_parse(const char *text, const char *limit, const char **end, double *value)
+enum decimal_status decimal_parse(const char *text, const char *limit, const char **end,
+                                  double *value)
 {
     if (limit - text >= WINDOW) {
         struct reading reading = read_window(text, digits_look(text).other, NULL);
@@ -289,26 +301,31 @@ static const char *read_element(const char *p, const char *limit, double *value)
     return p < limit && *p == ',' ? p + 1 : NULL;
 }
 
-size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values, size_t room)
+size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values,
+                              size_t room)
 {
     const size_t length = (size_t)(limit - text), around = WINDOW_BEFORE + WINDOW;
-    const size_t windows = length < around ? 0 : length - around + 1; /* places with a window around them */
+    const size_t windows =
+        length < around ? 0 : length - around + 1; /* places with a window around them */
     const char *p = text, *next;
     size_t count = 0;
     for (; count < room; p = next) {
         double value;
-        const char *begin = p; /* of the number, or of one space before it, which the window has room for */
+        const char *begin =
+            p; /* of the number, or of one space before it, which the window has room for */
         if (limit - p > 1 && (unsigned char)p[1] <= ' ') begin = skip_white(p, limit);
         if (usual((size_t)(begin - text) - WINDOW_BEFORE < windows)) {
-            /* The comma is found first, so that the processor begins with the next element before this one is done. The
-             * empty instruction keeps compilers from computing next of reading.end, known to be the same, but later. */
+            /* The comma is found first, so that the processor begins with the next element before
+             * this one is done. The empty instruction keeps compilers from computing next of
+             * reading.end, known to be the same, but later. */
             struct digits_masks masks = digits_look(begin);
             const char *comma = begin + (unsigned)__builtin_ctzll(masks.comma | (uint64_t)1 << 32);
             unsigned space = *begin == ' ';
             next = comma + 1;
             __asm__("" : "+r"(next));
             struct reading reading = read_window(begin + space, masks.other >> space, comma);
-            if (usual(reading.end == comma)) { /* a number has less than 32 bytes here: there is one */
+            if (usual(reading.end ==
+                      comma)) { /* a number has less than 32 bytes here: there is one */
                 memcpy(&values[count++], &reading.bits, sizeof reading.bits);
                 continue;
             }
@@ -321,7 +338,8 @@ size_t decimal_parse_portable(const char *text, const char *limit, const char **
     return count;
 }
 
-size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values,
+                         size_t room)
 {
     size_t count = 0;
     if (room >= DECIMAL_PARSE_WIDE_LEAST && dispatch_wide())

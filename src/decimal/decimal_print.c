@@ -1,10 +1,12 @@
-/* decimal_print.c - double -> shortest text that reads back as the same double. Knows nothing of arrays or documents.
+/* decimal_print.c - double -> shortest text that reads back as the same double. Knows nothing of
+ * arrays or documents.
  *
- * A double c * 2^q is what every real number nearer to it than 2^(q-1) reads back as; so is a number just as far, where
- * c is even; and below a power of two, where doubles lie twice as near, only half as far counts. In units of 10^k, with
- * 10^k <= 2^q < 10^(k+1), that interval is at least 1 and less than 10 long. So it holds at most one multiple of 10,
- * which then is the shortest decimal, and else an integer, and the nearest is the closest of the shortest. This is
- * R. Giulietti's Schubfach ("The Schubfach way to render doubles", 2020). */
+ * A double c * 2^q is what every real number nearer to it than 2^(q-1) reads back as; so is a
+ * number just as far, where c is even; and below a power of two, where doubles lie twice as near,
+ * only half as far counts. In units of 10^k, with 10^k <= 2^q < 10^(k+1), that interval is at least
+ * 1 and less than 10 long. So it holds at most one multiple of 10, which then is the shortest
+ * decimal, and else an integer, and the nearest is the closest of the shortest. This is R.
+ * Giulietti's Schubfach ("The Schubfach way to render doubles", 2020). */
 #include "decimal/decimal.h"
 #include "decimal/decimal_digits.h"
 #include "decimal/decimal_powers.h"
@@ -17,13 +19,14 @@
 
 /* ---- double -> digits */
 
-/* floor(y), y = n * above / 2^128, its lowest bit set where y is no integer: compared with an even integer, this is
- * less, equal or greater as y is.
+/* floor(y), y = n * above / 2^128, its lowest bit set where y is no integer: compared with an even
+ * integer, this is less, equal or greater as y is.
  *
- * above being one more than the table's power, y is more than n 2^shift 10^-k by less than 2^-68. That is, in the
- * quarters of a unit used below, a multiple of 4 or at least 2^-62 away from all of them for the bounds of a double, a
- * multiple of 2 or at least 2^-63 away for the double itself (test_decimal_powers.c derives this anew); and with
- * nothing else is it compared. So 64 bits of the fraction are enough. */
+ * above being one more than the table's power, y is more than n 2^shift 10^-k by less than 2^-68.
+ * That is, in the quarters of a unit used below, a multiple of 4 or at least 2^-62 away from all of
+ * them for the bounds of a double, a multiple of 2 or at least 2^-63 away for the double itself
+ * (test_decimal_powers.c derives this anew); and with nothing else is it compared. So 64 bits of
+ * the fraction are enough. */
 static uint64_t scale(uint64_t n, struct decimal_power above)
 {
     decimal_uint128 y = (decimal_uint128)n * above.high + ((decimal_uint128)n * above.low >> 64);
@@ -37,7 +40,8 @@ struct decimal decimal_shortest_exact(double value)
     fraction = bits & 0xfffffffffffff;
     int biased = (int)(bits >> 52 & 0x7ff), negative = (int)(bits >> 63);
     if (biased == 0 && fraction == 0) return (struct decimal){0, {0, negative}};
-    int narrow = fraction == 0 && biased > 1; /* the next double below is half as far as the one above */
+    int narrow =
+        fraction == 0 && biased > 1; /* the next double below is half as far as the one above */
     int q = (biased ? biased : 1) - 1075;
     uint64_t c = biased ? fraction | (uint64_t)1 << 52 : fraction;
 
@@ -54,16 +58,18 @@ struct decimal decimal_shortest_exact(double value)
     if (lower <= 4 * tens) return (struct decimal){tens, {k, negative}};
     if (4 * (tens + 10) <= upper) return (struct decimal){tens + 10, {k, negative}};
     int next = 4 * (floor + 1) <= upper;
-    if (next && lower <= 4 * floor) next = middle > 4 * floor + 2 || (middle == 4 * floor + 2 && (floor & 1));
+    if (next && lower <= 4 * floor)
+        next = middle > 4 * floor + 2 || (middle == 4 * floor + 2 && (floor & 1));
     return (struct decimal){floor + (uint64_t)next, {k, negative}};
 }
 
-/* Sets *result as decimal_shortest_exact does, by one product, and returns 1; or returns 0 where that cannot tell, and
- * for zero, powers of two and subnormals.
+/* Sets *result as decimal_shortest_exact does, by one product, and returns 1; or returns 0 where
+ * that cannot tell, and for zero, powers of two and subnormals.
  *
- * The product, to 64 bits after the point, is too small by less than 2 of its last units. Kept to 60 bits, the distance
- * from the multiple of 10 below is too small, and that to the one above too great, by less than 2 units; the reach of
- * the interval, half its length, too small by less than 1. A comparison that comes out by more than that is true. */
+ * The product, to 64 bits after the point, is too small by less than 2 of its last units. Kept to
+ * 60 bits, the distance from the multiple of 10 below is too small, and that to the one above too
+ * great, by less than 2 units; the reach of the interval, half its length, too small by less than
+ * 1. A comparison that comes out by more than that is true. */
 static inline int shortest(uint64_t bits, struct decimal *result)
 {
     const uint64_t ten = (uint64_t)10 << 60, half = (uint64_t)1 << 63;
@@ -74,7 +80,8 @@ static inline int shortest(uint64_t bits, struct decimal *result)
     struct decimal_power power = decimal_power_of(-k);
     int shift = q + decimal_log2(-k) + 1; /* 1 to 4 */
     uint64_t n = (fraction | (uint64_t)1 << 52) << shift;
-    decimal_uint128 product = (decimal_uint128)n * power.high + ((decimal_uint128)n * power.low >> 64);
+    decimal_uint128 product =
+        (decimal_uint128)n * power.high + ((decimal_uint128)n * power.low >> 64);
     uint64_t whole = (uint64_t)(product >> 64), part = (uint64_t)product;
 
     uint64_t tens = whole / 10 * 10, digits = whole + (part >> 63);
@@ -95,7 +102,8 @@ static struct decimal shortest_of(double value)
     return shortest(bits, &result) ? result : decimal_shortest_exact(value);
 }
 
-void decimal_shortest_run(const double *values, size_t count, void *digits, struct decimal_scale *scales)
+void decimal_shortest_run(const double *values, size_t count, void *digits,
+                          struct decimal_scale *scales)
 {
     size_t i = dispatch_wide() ? decimal_shortest_wide(values, count, digits, scales) : 0;
     for (; i < count; i++) {
@@ -127,10 +135,11 @@ __attribute__((noinline)) static char *end_with_exponent(char *p, int exponent)
     return p;
 }
 
-/* Writes sixteen digits from p on, after the first, and the point after 2 to 21 digits in all. Returns the byte after
- * the text. What is moved is not read back from p: a processor may not know yet where that is, and would have to wait
- * for it. */
-__attribute__((noinline)) static char *end_with_point(char *p, const char *sixteen, int more, int point)
+/* Writes sixteen digits from p on, after the first, and the point after 2 to 21 digits in all.
+ * Returns the byte after the text. What is moved is not read back from p: a processor may not know
+ * yet where that is, and would have to wait for it. */
+__attribute__((noinline)) static char *end_with_point(char *p, const char *sixteen, int more,
+                                                      int point)
 {
     char digits[24] = {0};
     memcpy(digits, sixteen, 16);
@@ -145,8 +154,8 @@ __attribute__((noinline)) static char *end_with_point(char *p, const char *sixte
     return p + more + 1;
 }
 
-/* Writes a number, and returns the byte after it. A choice that numbers of one array make now so and now so is made by
- * masks. */
+/* Writes a number, and returns the byte after it. A choice that numbers of one array make now so
+ * and now so is made by masks. */
 static inline char *lay_out(char *p, struct layout layout, const char *sixteen)
 {
     /* what has an exponent looks as if the point stood after the first digit */
@@ -191,16 +200,20 @@ static inline char *write_one(uint64_t digits, struct decimal_scale scale, char 
     return lay_out(out, (struct layout){first, more, point, scale.negative}, text);
 }
 
-size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count, int negate, char *out)
+size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count,
+                         int negate, char *out)
 {
     bool is_wide = dispatch_wide();
     char *p = out;
     for (size_t i = 0; i < count; i++) {
         uint64_t one;
-        if (is_wide) i += decimal_write_wide((const uint64_t *)digits + i, scales + i, count - i, negate, &p);
+        if (is_wide)
+            i +=
+                decimal_write_wide((const uint64_t *)digits + i, scales + i, count - i, negate, &p);
         if (i == count) break;
         memcpy(&one, (const uint64_t *)digits + i, sizeof one);
-        p = write_one(one, (struct decimal_scale){scales[i].exponent, scales[i].negative ^ negate}, p);
+        p = write_one(one, (struct decimal_scale){scales[i].exponent, scales[i].negative ^ negate},
+                      p);
         *p++ = ',';
     }
     return (size_t)(p - out);

@@ -1,4 +1,5 @@
-/* decimal_shortest.h - the reference that decimal_print.c falls back to. Private to decimal_*.c and their tests. */
+/* decimal_shortest.h - the reference that decimal_print.c falls back to. Private to decimal_*.c and
+ * their tests. */
 #ifndef DECIMAL_SHORTEST_H
 #define DECIMAL_SHORTEST_H
 

@@ -6,18 +6,21 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-/* A finite double is mantissa * 2^exponent with mantissa < 2^53 and MIN_EXPONENT <= exponent <= MAX_EXPONENT. */
+/* A finite double is mantissa * 2^exponent with mantissa < 2^53 and MIN_EXPONENT <= exponent <=
+ * MAX_EXPONENT. */
 enum { MANTISSA_BITS = 53, MIN_EXPONENT = -1074, MAX_EXPONENT = 971 };
 
 enum { UNIT_EXPONENT = 3 * MIN_EXPONENT, DIGIT_BITS = 32 };
 
 /* weight < 2^1024, (a - b)^2 < 2^2050, and there are at most 2^64 terms. */
-_Static_assert(1024 + 2050 + 64 - UNIT_EXPONENT <= DIGIT_BITS * MSE_SUM_DIGITS, "2^64 of the greatest terms fit");
+_Static_assert(1024 + 2050 + 64 - UNIT_EXPONENT <= DIGIT_BITS * MSE_SUM_DIGITS,
+               "2^64 of the greatest terms fit");
 
-/* Digits take up terms without carrying: an element is at most three terms, each adds less than 2^32 to a digit, and
- * normalise() comes after BATCH elements. */
+/* Digits take up terms without carrying: an element is at most three terms, each adds less than
+ * 2^32 to a digit, and normalise() comes after BATCH elements. */
 #define BATCH ((size_t)1 << 28)
-_Static_assert(3 * BATCH * (UINT64_C(1) << DIGIT_BITS) < INT64_MAX - (INT64_C(1) << DIGIT_BITS), "no digit overflows");
+_Static_assert(3 * BATCH * (UINT64_C(1) << DIGIT_BITS) < INT64_MAX - (INT64_C(1) << DIGIT_BITS),
+               "no digit overflows");
 
 /* The exponent of what is not finite is above MAX_EXPONENT. */
 struct parts {
@@ -32,7 +35,8 @@ static inline struct parts parts_of(double value)
     memcpy(&bits, &value, sizeof bits);
     uint64_t biased = bits >> 52 & 0x7ff, normal = biased != 0;
     uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
-    return (struct parts){fraction | normal << 52, (int)(biased - normal) + MIN_EXPONENT, bits >> 63};
+    return (struct parts){fraction | normal << 52, (int)(biased - normal) + MIN_EXPONENT,
+                          bits >> 63};
 }
 
 /* ---- sums */
@@ -71,7 +75,8 @@ static void normalise(struct mse_sum *sum)
 
 /* How many digits a product takes up, wherever it begins: one below 2^128, and one below 2^192. */
 enum { TWO_FACTORS = 5, THREE_FACTORS = 7 };
-_Static_assert((2 * MAX_EXPONENT + 1023 - UNIT_EXPONENT) / DIGIT_BITS + THREE_FACTORS <= MSE_SUM_DIGITS,
+_Static_assert((2 * MAX_EXPONENT + 1023 - UNIT_EXPONENT) / DIGIT_BITS + THREE_FACTORS <=
+                   MSE_SUM_DIGITS,
                "no term is too high");
 
 /* The upper word of two that are shifted up by 0..63 places. */
@@ -80,28 +85,34 @@ static inline uint64_t shifted(uint64_t upper, uint64_t lower, unsigned places)
     return upper << places | lower >> 1 >> (63 - places);
 }
 
-/* Adds a * b * c * 2^exponent, or subtracts it. digits is a constant; with TWO_FACTORS c must be 1. */
-static inline __attribute__((always_inline)) void add_product(struct mse_sum *sum, unsigned digits, uint64_t a,
-                                                              uint64_t b, uint64_t c, int exponent, bool subtract)
+/* Adds a * b * c * 2^exponent, or subtracts it. digits is a constant; with TWO_FACTORS c must be 1.
+ */
+static inline __attribute__((always_inline)) void add_product(struct mse_sum *sum, unsigned digits,
+                                                              uint64_t a, uint64_t b, uint64_t c,
+                                                              int exponent, bool subtract)
 {
-    unsigned place = (unsigned)(exponent - UNIT_EXPONENT), first = place / DIGIT_BITS, shift = place % DIGIT_BITS;
+    unsigned place = (unsigned)(exponent - UNIT_EXPONENT), first = place / DIGIT_BITS,
+             shift = place % DIGIT_BITS;
     if (first < sum->low || first + digits > sum->high) cover(sum, first, first + digits);
     uint128 product = (uint128)a * b, low = (uint128)(uint64_t)product * c;
     uint128 high = (product >> 64) * c + (low >> 64);
-    uint64_t first_word = (uint64_t)low, middle_word = (uint64_t)high, last_word = (uint64_t)(high >> 64);
+    uint64_t first_word = (uint64_t)low, middle_word = (uint64_t)high,
+             last_word = (uint64_t)(high >> 64);
     uint64_t word[] = {first_word << shift, shifted(middle_word, first_word, shift),
                        shifted(last_word, middle_word, shift), shifted(0, last_word, shift)};
     int64_t sign = subtract ? -1 : 0, *digit = sum->digit + first;
     for (unsigned i = 0; i < digits; i++) {
         int64_t value = (int64_t)(word[i / 2] >> i % 2 * DIGIT_BITS & UINT32_MAX);
-        digit[i] += (value ^ sign) - sign; /* NOLINT(clang-analyzer-core.uninitialized.Assign): cover() has set it */
+        digit[i] += (value ^ sign) -
+                    sign; /* NOLINT(clang-analyzer-core.uninitialized.Assign): cover() has set it */
     }
 }
 
-/* w (a - b)^2 as one product where |a - b| fits 64 bits at the smaller of the two exponents, which is nearly always;
- * else as a^2 + b^2 - 2ab, in which nothing overflows. digits is a constant; with TWO_FACTORS w must be 1. */
-static inline __attribute__((always_inline)) void add_square(struct mse_sum *sum, unsigned digits, struct parts a,
-                                                             struct parts b, struct parts w)
+/* w (a - b)^2 as one product where |a - b| fits 64 bits at the smaller of the two exponents, which
+ * is nearly always; else as a^2 + b^2 - 2ab, in which nothing overflows. digits is a constant; with
+ * TWO_FACTORS w must be 1. */
+static inline __attribute__((always_inline)) void
+add_square(struct mse_sum *sum, unsigned digits, struct parts a, struct parts b, struct parts w)
 {
     int lower = a.exponent < b.exponent ? a.exponent : b.exponent;
     unsigned a_gap = (unsigned)(a.exponent - lower), b_gap = (unsigned)(b.exponent - lower);
@@ -111,17 +122,21 @@ static inline __attribute__((always_inline)) void add_square(struct mse_sum *sum
         add_product(sum, digits, distance, distance, w.mantissa, 2 * lower + w.exponent, false);
         return;
     }
-    add_product(sum, digits, a.mantissa, a.mantissa, w.mantissa, 2 * a.exponent + w.exponent, false);
-    add_product(sum, digits, b.mantissa, b.mantissa, w.mantissa, 2 * b.exponent + w.exponent, false);
-    add_product(sum, digits, 2 * a.mantissa, b.mantissa, w.mantissa, a.exponent + b.exponent + w.exponent,
-                a.negative == b.negative);
+    add_product(sum, digits, a.mantissa, a.mantissa, w.mantissa, 2 * a.exponent + w.exponent,
+                false);
+    add_product(sum, digits, b.mantissa, b.mantissa, w.mantissa, 2 * b.exponent + w.exponent,
+                false);
+    add_product(sum, digits, 2 * a.mantissa, b.mantissa, w.mantissa,
+                a.exponent + b.exponent + w.exponent, a.negative == b.negative);
 }
 
 /* 2 w (a - b); a must not be below b. */
 static void add_difference(struct mse_sum *sum, struct parts a, struct parts b, struct parts w)
 {
-    add_product(sum, TWO_FACTORS, 2 * w.mantissa, a.mantissa, 1, w.exponent + a.exponent, a.negative);
-    add_product(sum, TWO_FACTORS, 2 * w.mantissa, b.mantissa, 1, w.exponent + b.exponent, !b.negative);
+    add_product(sum, TWO_FACTORS, 2 * w.mantissa, a.mantissa, 1, w.exponent + a.exponent,
+                a.negative);
+    add_product(sum, TWO_FACTORS, 2 * w.mantissa, b.mantissa, 1, w.exponent + b.exponent,
+                !b.negative);
 }
 
 void exact_add_integer(struct mse_sum *sum, uint64_t value)
@@ -146,13 +161,16 @@ double exact_add_weights(struct mse_sum *sum, const double *weights, size_t n)
 }
 
 /* digits is a constant; with TWO_FACTORS weights must be NULL. */
-static inline __attribute__((always_inline)) double add_squares(struct mse_sum *sum, unsigned digits, const double *a,
-                                                                const double *b, const double *weights, size_t n)
+static inline __attribute__((always_inline)) double add_squares(struct mse_sum *sum,
+                                                                unsigned digits, const double *a,
+                                                                const double *b,
+                                                                const double *weights, size_t n)
 {
     const struct parts one = {1, 0, false};
     double nonfinite = 0;
     for (size_t i = 0; i < n; i++) {
-        struct parts p = parts_of(a[i]), q = parts_of(b[i]), w = digits == TWO_FACTORS ? one : parts_of(weights[i]);
+        struct parts p = parts_of(a[i]), q = parts_of(b[i]),
+                     w = digits == TWO_FACTORS ? one : parts_of(weights[i]);
         if (w.mantissa == 0) continue;
         if (p.exponent <= MAX_EXPONENT && q.exponent <= MAX_EXPONENT && w.exponent <= MAX_EXPONENT)
             add_square(sum, digits, p, q, w);
@@ -164,7 +182,8 @@ static inline __attribute__((always_inline)) double add_squares(struct mse_sum *
     return nonfinite;
 }
 
-double exact_add_squares(struct mse_sum *sum, const double *a, const double *b, const double *weights, size_t n)
+double exact_add_squares(struct mse_sum *sum, const double *a, const double *b,
+                         const double *weights, size_t n)
 {
     if (weights == NULL) return add_squares(sum, TWO_FACTORS, a, b, NULL, n);
     return add_squares(sum, THREE_FACTORS, a, b, weights, n);
@@ -179,7 +198,7 @@ void exact_merge(struct mse_sum *sum, const struct mse_sum *other)
 }
 
 /* ---- the quotient
-
+ *
  * Places of a sum are counted from its unit, and may be below it. */
 
 static uint64_t digit_at(const struct mse_sum *sum, int index)
@@ -191,7 +210,8 @@ static uint64_t digit_at(const struct mse_sum *sum, int index)
 static uint64_t bits_at(const struct mse_sum *sum, int place)
 {
     enum { BELOW = 2 * MSE_SUM_DIGITS }; /* no place is so many digits below the unit */
-    int index = (place + BELOW * DIGIT_BITS) / DIGIT_BITS - BELOW, shift = place - DIGIT_BITS * index;
+    int index = (place + BELOW * DIGIT_BITS) / DIGIT_BITS - BELOW,
+        shift = place - DIGIT_BITS * index;
     uint64_t low = digit_at(sum, index) | digit_at(sum, index + 1) << DIGIT_BITS;
     return (uint64_t)(((uint128)digit_at(sum, index + 2) << 64 | low) >> shift);
 }
@@ -205,14 +225,17 @@ static int length_of(const struct mse_sum *sum)
     return 0;
 }
 
-/* The double nearest to magnitude * 2^exponent. magnitude is at least 2^62; its lowest digit may stand for any number
- * of digits that were cut off, all of them below it: it is 1 if one of these is, and it is never the last one kept. */
+/* The double nearest to magnitude * 2^exponent. magnitude is at least 2^62; its lowest digit may
+ * stand for any number of digits that were cut off, all of them below it: it is 1 if one of these
+ * is, and it is never the last one kept. */
 static double round_to_double(uint64_t magnitude, int exponent)
 {
-    int leading = exponent + 63 - __builtin_clzll(magnitude); /* the exponent of the highest digit */
+    int leading =
+        exponent + 63 - __builtin_clzll(magnitude); /* the exponent of the highest digit */
     if (leading > 1023) return HUGE_VAL;
     int normal = leading < -1022 ? -1022 : leading;
-    int cut = normal - 52 - exponent; /* digits of magnitude below the last one that a double has there */
+    int cut =
+        normal - 52 - exponent; /* digits of magnitude below the last one that a double has there */
     uint64_t kept = 0;
     if (cut <= 64) {
         uint64_t half = UINT64_C(1) << (cut - 1);
@@ -220,15 +243,16 @@ static double round_to_double(uint64_t magnitude, int exponent)
         kept = cut == 64 ? 0 : magnitude >> cut;
         kept += below + (kept & 1) > half; /* no branch: it would be taken at random */
     }
-    /* Digit 52 of kept, or a carry out of it, counts the exponent up by itself, to that of infinity at the end. */
+    /* Digit 52 of kept, or a carry out of it, counts the exponent up by itself, to that of infinity
+     * at the end. */
     uint64_t bits = ((uint64_t)(normal + 1022) << 52) + kept;
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-/* The sign of numerator - quotient * denominator, with the numerator read as 0.0aaa... and the denominator as 0.bbb...,
- * a and b beginning with a 1, and quotient as a fraction of 2^64. */
+/* The sign of numerator - quotient * denominator, with the numerator read as 0.0aaa... and the
+ * denominator as 0.bbb..., a and b beginning with a 1, and quotient as a fraction of 2^64. */
 static int compare_product(const struct mse_sum *numerator, int numerator_length, uint64_t quotient,
                            const struct mse_sum *denominator, int denominator_length)
 {
@@ -247,9 +271,10 @@ static int compare_product(const struct mse_sum *numerator, int numerator_length
     return borrow != 0 ? -1 : rest != 0;
 }
 
-/* One step of long division in radix 2^64 (Knuth, The Art of Computer Programming, volume 2, 4.3.1, algorithm D), which
- * gives at least 62 bits of the quotient. The estimate from the leading words is never too small and at most 2 too
- * large, theorem B there, since the denominator's leading word has its highest bit set. */
+/* One step of long division in radix 2^64 (Knuth, The Art of Computer Programming, volume 2, 4.3.1,
+ * algorithm D), which gives at least 62 bits of the quotient. The estimate from the leading words
+ * is never too small and at most 2 too large, theorem B there, since the denominator's leading word
+ * has its highest bit set. */
 double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *denominator)
 {
     int a_length = length_of(numerator), b_length = length_of(denominator);
@@ -257,9 +282,12 @@ double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *den
     uint128 a_leading = (uint128)bits_at(numerator, a_length + 1 - 64) << 64;
     a_leading |= bits_at(numerator, a_length + 1 - 128);
     uint64_t b_leading = bits_at(denominator, b_length - 64);
-    uint64_t quotient = (uint64_t)(a_leading / b_leading); /* NOLINT(clang-analyzer-core.DivideZero): it is >= 2^63 */
+    uint64_t quotient =
+        (uint64_t)(a_leading /
+                   b_leading); /* NOLINT(clang-analyzer-core.DivideZero): it is >= 2^63 */
     int sign;
-    while ((sign = compare_product(numerator, a_length, quotient, denominator, b_length)) < 0) quotient--;
+    while ((sign = compare_product(numerator, a_length, quotient, denominator, b_length)) < 0)
+        quotient--;
     return round_to_double(quotient | (sign > 0), a_length - b_length - 63);
 }
 
@@ -267,14 +295,15 @@ void exact_leading(const struct mse_sum *sum, double *high, double *low)
 {
     int last = length_of(sum) - 2 * MANTISSA_BITS;
     uint64_t mantissa = (UINT64_C(1) << MANTISSA_BITS) - 1;
-    double upper = ldexp((double)(bits_at(sum, last + MANTISSA_BITS) & mantissa), last + MANTISSA_BITS + UNIT_EXPONENT);
+    double upper = ldexp((double)(bits_at(sum, last + MANTISSA_BITS) & mantissa),
+                         last + MANTISSA_BITS + UNIT_EXPONENT);
     double lower = ldexp((double)(bits_at(sum, last) & mantissa), last + UNIT_EXPONENT);
     *high = upper + lower;
     *low = lower - (*high - upper);
 }
 
 /* ---- one element
-
+ *
  * Most are short enough for 128 bits and one division; the others are sums of few digits. */
 
 /* numerator * 2^exponent / divisor; the numerator must be below 2^127. */
@@ -326,9 +355,10 @@ void exact_divide_by(struct exact_divisor *divisor, const struct mse_sum *sum)
     exact_merge(&divisor->sum, sum);
 }
 
-/* Apart from exact_gradient, as its sum is a large thing to have on the stack for the few that need it. */
-static __attribute__((noinline)) double long_gradient(struct parts a, struct parts b, struct parts w,
-                                                      const struct mse_sum *divisor)
+/* Apart from exact_gradient, as its sum is a large thing to have on the stack for the few that need
+ * it. */
+static __attribute__((noinline)) double long_gradient(struct parts a, struct parts b,
+                                                      struct parts w, const struct mse_sum *divisor)
 {
     struct mse_sum numerator;
     exact_clear(&numerator);
@@ -346,9 +376,11 @@ double exact_gradient(double a, double b, double weight, const struct exact_divi
     if (w.mantissa == 0) return 0;
     if (divisor->digit != 0 && short_distance(p, q, &distance, &exponent) &&
         bits_in(distance) + bits_in(w.mantissa) < 128)
-        size = short_quotient(distance * w.mantissa, exponent + w.exponent + 1 - divisor->exponent, divisor->digit);
+        size = short_quotient(distance * w.mantissa, exponent + w.exponent + 1 - divisor->exponent,
+                              divisor->digit);
     else
-        size = a > b ? long_gradient(p, q, w, &divisor->sum) : long_gradient(q, p, w, &divisor->sum);
+        size =
+            a > b ? long_gradient(p, q, w, &divisor->sum) : long_gradient(q, p, w, &divisor->sum);
     uint64_t bits;
     memcpy(&bits, &size, sizeof bits);
     bits |= (uint64_t)(a < b) << 63; /* no branch: it would be taken at random */
@@ -372,7 +404,8 @@ double exact_loss(double a, double b, double weight)
     struct parts p = parts_of(a), q = parts_of(b), w = without_trailing_zeros(parts_of(weight));
     uint128 distance;
     int exponent;
-    if (short_distance(p, q, &distance, &exponent) && 2 * bits_in(distance) + bits_in(w.mantissa) < 128)
+    if (short_distance(p, q, &distance, &exponent) &&
+        2 * bits_in(distance) + bits_in(w.mantissa) < 128)
         return short_quotient(distance * distance * w.mantissa, 2 * exponent + w.exponent, 1);
     return long_loss(p, q, w);
 }

@@ -1,5 +1,5 @@
-/* mse.c - losses, gradients and accumulators: what mse.h promises, by a kernel where it is
- * certain, by exact.h where not. */
+/* mse.c - losses, gradients and accumulators: what mse.h promises, by a kernel where it is certain,
+ * by exact.h where not. */
 #include "mse.h"
 
 #include <math.h>
@@ -47,11 +47,13 @@ enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const d
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     add_weights(accumulator, weights, n);
-    accumulator->nonfinite_losses += exact_add_squares(&accumulator->losses, predictions, targets, weights, n);
+    accumulator->nonfinite_losses +=
+        exact_add_squares(&accumulator->losses, predictions, targets, weights, n);
     return MSE_OK;
 }
 
-enum mse_status mse_accumulator_add_weights(struct mse_accumulator *accumulator, const double *weights, size_t n)
+enum mse_status mse_accumulator_add_weights(struct mse_accumulator *accumulator,
+                                            const double *weights, size_t n)
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     add_weights(accumulator, weights, n);
@@ -67,10 +69,11 @@ void mse_accumulator_merge(struct mse_accumulator *accumulator, const struct mse
     accumulator->elements += other->elements;
 }
 
-/* What a reduction divides by: the sum of the weights, or 1. Either finite, in exact, with *nonfinite 0, or not finite,
- * in *nonfinite. */
-static enum mse_status divisor(const struct mse_accumulator *accumulator, enum mse_reduction reduction,
-                               struct mse_sum *exact, double *nonfinite)
+/* What a reduction divides by: the sum of the weights, or 1. Either finite, in exact, with
+ * *nonfinite 0, or not finite, in *nonfinite. */
+static enum mse_status divisor(const struct mse_accumulator *accumulator,
+                               enum mse_reduction reduction, struct mse_sum *exact,
+                               double *nonfinite)
 {
     *nonfinite = 0;
     exact_clear(exact);
@@ -84,8 +87,8 @@ static enum mse_status divisor(const struct mse_accumulator *accumulator, enum m
     return *nonfinite == 0 && exact_is_zero(exact) ? MSE_ZERO_WEIGHTS : MSE_OK;
 }
 
-enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator, enum mse_reduction reduction,
-                                     double *loss)
+enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator,
+                                     enum mse_reduction reduction, double *loss)
 {
     struct mse_sum exact;
     double nonfinite;
@@ -105,7 +108,8 @@ enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator, 
 
 /* ---- single elements */
 
-/* Decides gradients. The sum of the weights is taken exactly when it is first needed, which is seldom. */
+/* Decides gradients. The sum of the weights is taken exactly when it is first needed, which is
+ * seldom. */
 struct gradient_judge {
     struct kernel_judge kernel;
     const double *weights; /* the divisor is their sum, unless it is known */
@@ -150,11 +154,13 @@ static double decide_loss(struct kernel_judge *kernel, double s, double y, doubl
     return loss;
 }
 
-enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulator, const double *predictions,
-                                         const double *targets, const double *weights, size_t n,
+enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulator,
+                                         const double *predictions, const double *targets,
+                                         const double *weights, size_t n,
                                          enum mse_reduction reduction, double *gradient)
 {
-    struct gradient_judge judge = {.kernel = {decide_gradient}, .divisor_known = true, .status = MSE_OK};
+    struct gradient_judge judge = {
+        .kernel = {decide_gradient}, .divisor_known = true, .status = MSE_OK};
     struct mse_sum sum;
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     enum mse_status status = divisor(accumulator, reduction, &sum, &judge.nonfinite);
@@ -167,7 +173,8 @@ enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulat
         kernel->gradient(predictions, targets, weights, n, estimate, &judge.kernel, gradient);
     } else {
         for (size_t i = 0; i < n; i++)
-            gradient[i] = decide_gradient(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
+            gradient[i] =
+                decide_gradient(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
     }
     return judge.status;
 }
@@ -175,14 +182,16 @@ enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulat
 /* ---- all elements at once */
 
 /* The sum of the weights, or n. */
-static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights, size_t n)
+static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights,
+                                           size_t n)
 {
     return weights == NULL ? (struct kernel_sum){(double)n, 0, 0} : kernel->weights(weights, n);
 }
 
 static const struct kernel_sum unity = {1, 0, 0};
 
-/* Whether the estimate can be divided by. If not, there may be a status to find, or a value that is not finite. */
+/* Whether the estimate can be divided by. If not, there may be a status to find, or a value that is
+ * not finite. */
 static bool usable(struct kernel_sum weights)
 {
     return weights.high > 0 && isfinite(weights.high);
@@ -194,21 +203,23 @@ static const struct kernel *kernel_for(size_t n)
     return n <= UINT64_C(1) << 48 ? dispatch_kernel() : NULL;
 }
 
-bool mse_quick_loss(const double *predictions, const double *targets, const double *weights, size_t n,
-                    enum mse_reduction reduction, double *loss)
+bool mse_quick_loss(const double *predictions, const double *targets, const double *weights,
+                    size_t n, enum mse_reduction reduction, double *loss)
 {
     const struct kernel *kernel = kernel_for(n);
     if (kernel == NULL) return false;
     struct kernel_sum total = estimated_weights(kernel, weights, n);
     if (!usable(total)) return false;
     struct kernel_sum sum = kernel->loss(predictions, targets, weights, n);
-    /* Here what underflowed is less than 2^-99 of the sum, which the bound, never below 2^-94, has room for. */
-    if (!(sum.high >= 0x1p-900 * fmax(total.high, 1) && sum.high >= 0x1p-900 * (double)n)) return false;
+    /* Here what underflowed is less than 2^-99 of the sum, which the bound, never below 2^-94, has
+     * room for. */
+    if (!(sum.high >= 0x1p-900 * fmax(total.high, 1) && sum.high >= 0x1p-900 * (double)n))
+        return false;
     return kernel->quotient(sum, reduction == MSE_SUM ? unity : total, loss);
 }
 
-enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights, size_t n,
-                         enum mse_reduction reduction, double *loss)
+enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights,
+                         size_t n, enum mse_reduction reduction, double *loss)
 {
     if (mse_quick_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
     struct mse_accumulator accumulator;
@@ -217,8 +228,9 @@ enum mse_status mse_loss(const double *predictions, const double *targets, const
     return status != MSE_OK ? status : mse_accumulator_loss(&accumulator, reduction, loss);
 }
 
-enum mse_status mse_gradient(const double *predictions, const double *targets, const double *weights, size_t n,
-                             enum mse_reduction reduction, double *gradient)
+enum mse_status mse_gradient(const double *predictions, const double *targets,
+                             const double *weights, size_t n, enum mse_reduction reduction,
+                             double *gradient)
 {
     const struct kernel *kernel = kernel_for(n);
     if (kernel != NULL && gradient != weights) { /* the judge may have to read the weights late */
@@ -232,7 +244,8 @@ enum mse_status mse_gradient(const double *predictions, const double *targets, c
             judge.divisor_known = false;
             judge.nonfinite = 0;
             judge.status = MSE_OK;
-            kernel->gradient(predictions, targets, weights, n, sum ? unity : total, &judge.kernel, gradient);
+            kernel->gradient(predictions, targets, weights, n, sum ? unity : total, &judge.kernel,
+                             gradient);
             return judge.status;
         }
     }
@@ -240,11 +253,12 @@ enum mse_status mse_gradient(const double *predictions, const double *targets, c
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     mse_accumulator_init(&accumulator);
     add_weights(&accumulator, weights, n);
-    return mse_accumulator_gradient(&accumulator, predictions, targets, weights, n, reduction, gradient);
+    return mse_accumulator_gradient(&accumulator, predictions, targets, weights, n, reduction,
+                                    gradient);
 }
 
-enum mse_status mse_losses(const double *predictions, const double *targets, const double *weights, size_t n,
-                           double *losses)
+enum mse_status mse_losses(const double *predictions, const double *targets, const double *weights,
+                           size_t n, double *losses)
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     struct loss_judge judge = {{decide_loss}, MSE_OK};
@@ -253,7 +267,8 @@ enum mse_status mse_losses(const double *predictions, const double *targets, con
         kernel->losses(predictions, targets, weights, n, &judge.kernel, losses);
     } else {
         for (size_t i = 0; i < n; i++)
-            losses[i] = decide_loss(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
+            losses[i] =
+                decide_loss(&judge.kernel, predictions[i], targets[i], weight_at(weights, i));
     }
     return judge.status;
 }

@@ -1,9 +1,10 @@
-/* decimal.c - decimal.h over as many random numbers as there is time for: `decimal COUNT`, 10^8 if it is not given.
+/* decimal.c - decimal.h over as many random numbers as there is time for: `decimal COUNT`, 10^8 if
+ * it is not given.
  *
- * Half of them are doubles of random bits: each way to print one must give the reference's text, which must read back
- * as it. The others are random digits and exponents, which must read as strtod reads them. Then as many lines of the
- * ECMAScript number corpus are printed as have a published hash. All cores are used. The first difference ends the
- * program with 1. */
+ * Half of them are doubles of random bits: each way to print one must give the reference's text,
+ * which must read back as it. The others are random digits and exponents, which must read as strtod
+ * reads them. Then as many lines of the ECMAScript number corpus are printed as have a published
+ * hash. All cores are used. The first difference ends the program with 1. */
 #include "../unit/bits.h"
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
@@ -52,15 +53,16 @@ static void check_run(void)
     count = decimal_parse_portable(run.text, run.text + run.length, &end, portable, run.count);
     must(count == run.count, "count of a portable run", 0, run.text, run.length);
     for (size_t i = 0; i < count; i++) {
-        must(bits_of(values[i]) == bits_of(run.expected[i]), "decimal_parse_run", bits_of(run.expected[i]), run.text,
-             run.length);
-        must(bits_of(portable[i]) == bits_of(run.expected[i]), "decimal_parse_portable", bits_of(run.expected[i]),
-             run.text, run.length);
+        must(bits_of(values[i]) == bits_of(run.expected[i]), "decimal_parse_run",
+             bits_of(run.expected[i]), run.text, run.length);
+        must(bits_of(portable[i]) == bits_of(run.expected[i]), "decimal_parse_portable",
+             bits_of(run.expected[i]), run.text, run.length);
     }
     run.length = run.count = 0;
 }
 
-/* Reads text at the end of what may be read and before more, by itself, and later as an element of a run. */
+/* Reads text at the end of what may be read and before more, by itself, and later as an element of
+ * a run. */
 static void check_parse(const char *text, size_t length, double expected)
 {
     char padded[64 + 64];
@@ -70,7 +72,8 @@ static void check_parse(const char *text, size_t length, double expected)
         const char *end;
         double value = NAN;
         enum decimal_status status = decimal_parse(padded, padded + length + after, &end, &value);
-        must(status == (isinf(expected) ? DECIMAL_RANGE : DECIMAL_DONE), "status", bits_of(expected), text, length);
+        must(status == (isinf(expected) ? DECIMAL_RANGE : DECIMAL_DONE), "status",
+             bits_of(expected), text, length);
         must(end == padded + length, "end", bits_of(expected), text, length);
         if (isinf(expected)) return;
         must(bits_of(value) == bits_of(expected), "decimal_parse", bits_of(expected), text, length);
@@ -85,10 +88,12 @@ static void check_print(double value)
 {
     char expected[DECIMAL_PRINT_MAX], text[DECIMAL_PRINT_MAX];
     size_t length = reference_print(value, expected), printed = decimal_print(value, text);
-    must(printed == length && memcmp(text, expected, length) == 0, "decimal_print", bits_of(value), text, printed);
+    must(printed == length && memcmp(text, expected, length) == 0, "decimal_print", bits_of(value),
+         text, printed);
     struct decimal decimal = decimal_shortest_exact(value);
     printed = decimal_write_run(&decimal.digits, &decimal.scale, 1, 0, text) - 1;
-    must(printed == length && memcmp(text, expected, length) == 0, "the reference", bits_of(value), text, printed);
+    must(printed == length && memcmp(text, expected, length) == 0, "the reference", bits_of(value),
+         text, printed);
     if (value != 0) check_parse(text, printed, value); /* -0 is printed without its sign */
 }
 
@@ -105,7 +110,8 @@ static void check_print_run(const double *values)
     }
     decimal_shortest_run(values, RUN, digits, scales);
     size_t printed = decimal_write_run(digits, scales, RUN, 0, text);
-    must(printed == length && memcmp(text, expected, length) == 0, "a run", bits_of(values[0]), text, printed);
+    must(printed == length && memcmp(text, expected, length) == 0, "a run", bits_of(values[0]),
+         text, printed);
 }
 
 static void check_digits(uint64_t *random)
@@ -161,7 +167,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < 6 && es6_numbers_hashes[i].lines <= count; i++) {
         char sha256[65];
         es6_numbers_hash(es6_numbers_hashes[i].lines, sha256);
-        must(strcmp(sha256, es6_numbers_hashes[i].sha256) == 0, "hash of the corpus", 0, sha256, strlen(sha256));
+        must(strcmp(sha256, es6_numbers_hashes[i].sha256) == 0, "hash of the corpus", 0, sha256,
+             strlen(sha256));
         printf("%lu lines of the ES6 corpus\n", es6_numbers_hashes[i].lines);
     }
     return 0;

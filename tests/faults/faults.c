@@ -1,7 +1,8 @@
-/* faults.c - a library that, preloaded, lets every n-th call of a kind fail in the server under test.
+/* faults.c - a library that, preloaded, lets every n-th call of a kind fail in the server under
+ * test.
  *
- * $FAULTS names the kind and n: "memory 7", "accept 3", "send 5". Faults begin with the first connection, since a
- * server that cannot start is another matter. */
+ * $FAULTS names the kind and n: "memory 7", "accept 3", "send 5". Faults begin with the first
+ * connection, since a server that cannot start is another matter. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,7 +27,8 @@ __attribute__((constructor)) static void read_kind(void)
 
 static bool fails(const char *call)
 {
-    return atomic_load(&has_begun) && strcmp(call, kind) == 0 && atomic_fetch_add(&calls, 1) % every == every - 1;
+    return atomic_load(&has_begun) && strcmp(call, kind) == 0 &&
+           atomic_fetch_add(&calls, 1) % every == every - 1;
 }
 
 void *__libc_malloc(size_t size);

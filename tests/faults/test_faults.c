@@ -1,5 +1,6 @@
-/* test_faults.c - the server while memory, descriptors or sockets fail under it: every caller gets a whole answer, or a
- * closed connection; the server goes on, and stops as it should. $MSE_FAULTS names the library that makes them fail. */
+/* test_faults.c - the server while memory, descriptors or sockets fail under it: every caller gets
+ * a whole answer, or a closed connection; the server goes on, and stops as it should. $MSE_FAULTS
+ * names the library that makes them fail. */
 #include "../http/client.h"
 #include "../http/cmocka_all.h"
 
@@ -16,7 +17,8 @@
 
 static int connect_to(const struct service *service)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service->port))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(service->port))};
     inet_pton(AF_INET, service->host, &address.sin_addr);
     int line = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(line >= 0);
@@ -24,13 +26,15 @@ static int connect_to(const struct service *service)
     return line;
 }
 
-/* Posts a body on a connection of its own; what comes back is in answer, to the end of the connection. */
+/* Posts a body on a connection of its own; what comes back is in answer, to the end of the
+ * connection. */
 static void post(const struct service *service, const struct text *body, struct text *answer)
 {
     char piece[65536];
     struct text request = {0};
     int line = connect_to(service);
-    text_printf(&request, "POST /mse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+    text_printf(&request,
+                "POST /mse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
                 body->length);
     text_append(&request, body->bytes, body->length);
     for (size_t sent = 0; sent < request.length;) {
@@ -59,8 +63,8 @@ static void print_body(struct text *body, size_t elements)
     text_printf(body, "]}");
 }
 
-/* Starts a server in which every n-th call of a kind fails and posts a body many times. Where they fail seldom enough,
- * some are answered. */
+/* Starts a server in which every n-th call of a kind fails and posts a body many times. Where they
+ * fail seldom enough, some are answered. */
 static void post_under(const char *faults, size_t elements, int times, bool may_succeed)
 {
     struct service service;
@@ -85,7 +89,8 @@ static void post_under(const char *faults, size_t elements, int times, bool may_
     text_free(&answer);
 }
 
-/* Primes, so that another allocation of a request fails each time; the first are fewer than a request makes. */
+/* Primes, so that another allocation of a request fails each time; the first are fewer than a
+ * request makes. */
 static void the_server_outlives_memory_that_fails(void **state)
 {
     static const unsigned every[] = {2, 5, 13, 71, 97, 131};
@@ -99,7 +104,8 @@ static void the_server_outlives_memory_that_fails(void **state)
     }
 }
 
-/* Bodies that need more than there is are refused; smaller ones are answered before, between and after them. */
+/* Bodies that need more than there is are refused; smaller ones are answered before, between and
+ * after them. */
 static void the_server_outlives_an_address_space_that_is_spent(void **state)
 {
     struct service service;

@@ -1,4 +1,5 @@
-/* client.c - requests through libcurl, and what an answer must look like. One connection, kept as long as it can be. */
+/* client.c - requests through libcurl, and what an answer must look like. One connection, kept as
+ * long as it can be. */
 #include "client.h"
 
 #include "cmocka_all.h"
@@ -48,19 +49,22 @@ static struct curl_slist *header_list(const struct request *request)
     char line[512];
     struct curl_slist *list = NULL;
 
-    snprintf(line, sizeof line, request->content_type ? "Content-Type: %s" : "Content-Type:", request->content_type);
+    snprintf(line, sizeof line,
+             request->content_type ? "Content-Type: %s" : "Content-Type:", request->content_type);
     list = curl_slist_append(list, line);
     snprintf(line, sizeof line, request->accept ? "Accept: %s" : "Accept:", request->accept);
     list = curl_slist_append(list, line);
     if (request->chunked) list = curl_slist_append(list, "Transfer-Encoding: chunked");
-    for (size_t i = 0; i < 4 && request->headers[i]; i++) list = curl_slist_append(list, request->headers[i]);
+    for (size_t i = 0; i < 4 && request->headers[i]; i++)
+        list = curl_slist_append(list, request->headers[i]);
     return list;
 }
 
 static void set_body(CURL *curl, const struct request *request, struct upload *upload)
 {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(request->chunked ? -1 : (curl_off_t)upload->left));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)(request->chunked ? -1 : (curl_off_t)upload->left));
     if (request->chunked) {
         curl_easy_setopt(curl, CURLOPT_READFUNCTION, supply);
         curl_easy_setopt(curl, CURLOPT_READDATA, upload);
@@ -75,7 +79,8 @@ struct reply client_send(struct client *client, struct request request)
     struct reply reply = {0};
     char url[1024];
     long connects = 0;
-    struct upload upload = {request.body, request.length || !request.body ? request.length : strlen(request.body)};
+    struct upload upload = {request.body, request.length || !request.body ? request.length
+                                                                          : strlen(request.body)};
     struct curl_slist *headers = header_list(&request);
 
     snprintf(url, sizeof url, "%s%s", client->service->url, request.path ? request.path : "/mse");
@@ -91,7 +96,8 @@ struct reply client_send(struct client *client, struct request request)
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply.headers);
     if (request.body) set_body(curl, &request, &upload);
-    if (request.method && strcmp(request.method, "HEAD") == 0) curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    if (request.method && strcmp(request.method, "HEAD") == 0)
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     if (request.method) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method);
     if (client->configure) client->configure(curl);
     CURLcode code = curl_easy_perform(curl);
@@ -154,7 +160,8 @@ bool reply_header(const struct reply *reply, const char *name, char *value, size
 void reply_has_header(const struct reply *reply, const char *name, const char *value)
 {
     char found[256];
-    if (!reply_header(reply, name, found, sizeof found)) fail_msg("no header %s in:\n%s", name, reply->headers.bytes);
+    if (!reply_header(reply, name, found, sizeof found))
+        fail_msg("no header %s in:\n%s", name, reply->headers.bytes);
     assert_string_equal(found, value);
 }
 
@@ -178,16 +185,19 @@ cJSON *reply_problem(const struct reply *reply, int status, const char *slug)
     static const char *const known[] = {"type", "title", "status", "detail", "pointer", "offset"};
     char type[64];
 
-    if (reply->status != status) fail_msg("status %ld, not %d: %s", reply->status, status, reply->body.bytes);
+    if (reply->status != status)
+        fail_msg("status %ld, not %d: %s", reply->status, status, reply->body.bytes);
     reply_has_header(reply, "Content-Type", "application/problem+json");
     cJSON *problem = cJSON_ParseWithLength(reply->body.bytes, reply->body.length);
     if (!cJSON_IsObject(problem)) fail_msg("no problem document: %s", reply->body.bytes);
     snprintf(type, sizeof type, "/problems/%s", slug);
-    if (strcmp(string_member(problem, "type"), type) != 0) fail_msg("not %s: %s", type, reply->body.bytes);
+    if (strcmp(string_member(problem, "type"), type) != 0)
+        fail_msg("not %s: %s", type, reply->body.bytes);
     assert_true(*string_member(problem, "title"));
     assert_int_equal(cJSON_GetObjectItemCaseSensitive(problem, "status")->valueint, status);
     const char *detail = string_member(problem, "detail");
-    if (!*detail || detail[strlen(detail) - 1] != '.') fail_msg("the detail is no sentence: %s", detail);
+    if (!*detail || detail[strlen(detail) - 1] != '.')
+        fail_msg("the detail is no sentence: %s", detail);
     for (const cJSON *member = problem->child; member; member = member->next) {
         size_t i = 0;
         while (i < sizeof known / sizeof *known && strcmp(member->string, known[i]) != 0) i++;
@@ -196,15 +206,18 @@ cJSON *reply_problem(const struct reply *reply, int status, const char *slug)
     return problem;
 }
 
-void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer, long offset)
+void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer,
+                      long offset)
 {
     cJSON *problem = reply_problem(reply, status, slug);
     const cJSON *found_pointer = cJSON_GetObjectItemCaseSensitive(problem, "pointer");
     const cJSON *found_offset = cJSON_GetObjectItemCaseSensitive(problem, "offset");
 
-    if (!pointer != !found_pointer || (pointer && strcmp(string_member(problem, "pointer"), pointer) != 0))
+    if (!pointer != !found_pointer ||
+        (pointer && strcmp(string_member(problem, "pointer"), pointer) != 0))
         fail_msg("the pointer is not %s: %s", pointer ? pointer : "absent", reply->body.bytes);
-    if ((offset < 0) != !found_offset || (found_offset && found_offset->valuedouble != (double)offset))
+    if ((offset < 0) != !found_offset ||
+        (found_offset && found_offset->valuedouble != (double)offset))
         fail_msg("the offset is not %ld: %s", offset, reply->body.bytes);
     cJSON_Delete(problem);
 }

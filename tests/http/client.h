@@ -1,4 +1,5 @@
-/* client.h - requests through libcurl, and what an answer must look like. One connection, kept as long as it can be. */
+/* client.h - requests through libcurl, and what an answer must look like. One connection, kept as
+ * long as it can be. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -16,8 +17,8 @@ struct client {
     void (*configure)(CURL *curl); /* sets further options before each request; NULL: none */
 };
 
-/* What to ask. Members that are NULL or 0 mean: POST where there is a body, else GET; /mse; no such header; a body of
- * known length. A body with length 0 is its strlen. */
+/* What to ask. Members that are NULL or 0 mean: POST where there is a body, else GET; /mse; no such
+ * header; a body of known length. A body with length 0 is its strlen. */
 struct request {
     const char *method;
     const char *path; /* as it goes to the wire */
@@ -61,9 +62,10 @@ void reply_has_header(const struct reply *reply, const char *name, const char *v
 /* Fails the test unless the answer is 200, application/json, and exactly this text. */
 void reply_is(const struct reply *reply, const char *text);
 
-/* Fails the test unless the answer is this problem in every member that RFC 9457 and the contract ask for. pointer NULL
- * and offset -1 mean that there is none. */
-void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer, long offset);
+/* Fails the test unless the answer is this problem in every member that RFC 9457 and the contract
+ * ask for. pointer NULL and offset -1 mean that there is none. */
+void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer,
+                      long offset);
 
 /* As reply_is_problem, whatever the pointer and the offset are. The caller deletes the document. */
 cJSON *reply_problem(const struct reply *reply, int status, const char *slug);

@@ -1,7 +1,8 @@
-/* oracle.c - what an answer must be, from the formulas in integer arithmetic of any length. Knows nothing of text.
+/* oracle.c - what an answer must be, from the formulas in integer arithmetic of any length. Knows
+ * nothing of text.
  *
- * Every finite double is an integer times a power of two, and so is every difference and product of such. The sums are
- * exact; only the last quotient is rounded. */
+ * Every finite double is an integer times a power of two, and so is every difference and product of
+ * such. The sums are exact; only the last quotient is rounded. */
 #include "oracle.h"
 
 #include <gmp.h>
@@ -37,8 +38,10 @@ static double nearest(const mpz_t numerator, const mpz_t denominator, long expon
     if (mpz_sgn(numerator) == 0) return 0;
     mpz_inits(n, d, quotient, remainder, NULL);
 
-    /* The quotient's last bit is 2^place: the last of 53, or, where that would be less, the smallest double. */
-    long place = (long)mpz_sizeinbase(numerator, 2) - (long)mpz_sizeinbase(denominator, 2) + exponent - MANTISSA;
+    /* The quotient's last bit is 2^place: the last of 53, or, where that would be less, the
+     * smallest double. */
+    long place = (long)mpz_sizeinbase(numerator, 2) - (long)mpz_sizeinbase(denominator, 2) +
+                 exponent - MANTISSA;
     for (;; place++) {
         if (place < SMALLEST) place = SMALLEST;
         mpz_abs(n, numerator);
@@ -82,7 +85,8 @@ static void set_element(struct sums *sums, size_t i)
 static void sums_init(struct sums *sums, const struct oracle *oracle)
 {
     sums->oracle = oracle;
-    sums->unit = common_unit(oracle->targets, oracle->n, common_unit(oracle->predictions, oracle->n, 0));
+    sums->unit =
+        common_unit(oracle->targets, oracle->n, common_unit(oracle->predictions, oracle->n, 0));
     sums->weight_unit = oracle->weights ? common_unit(oracle->weights, oracle->n, 0) : 0;
     mpz_inits(sums->difference, sums->weight, sums->target, sums->weights, sums->one, NULL);
     mpz_set_ui(sums->one, 1);
@@ -126,8 +130,8 @@ void oracle_gradient(const struct oracle *oracle, double *gradient)
     for (size_t i = 0; i < oracle->n; i++) {
         set_element(&sums, i);
         mpz_mul(sums.difference, sums.difference, sums.weight);
-        gradient[i] =
-            nearest(sums.difference, mean ? sums.weights : sums.one, 1L - sums.unit - (mean ? 0 : sums.weight_unit));
+        gradient[i] = nearest(sums.difference, mean ? sums.weights : sums.one,
+                              1L - sums.unit - (mean ? 0 : sums.weight_unit));
     }
     sums_free(&sums);
 }

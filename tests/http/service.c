@@ -25,8 +25,8 @@ static const char *binary(void)
     return path;
 }
 
-/* Starts the binary with arguments; its output goes to the descriptors out and error. Where error is -1 it has neither
- * input nor output. */
+/* Starts the binary with arguments; its output goes to the descriptors out and error. Where error
+ * is -1 it has neither input nor output. */
 static pid_t start(const char *const *arguments, int out, int error)
 {
     const char *argv[ARGUMENTS_MAX] = {binary()};
@@ -67,7 +67,9 @@ static bool read_line(const struct service *service, char *line, size_t size)
 {
     size_t length = 0;
     ssize_t more = 1;
-    while (length < size - 1 && (more = read(service->log, line + length, 1)) == 1 && line[length] != '\n') length++;
+    while (length < size - 1 && (more = read(service->log, line + length, 1)) == 1 &&
+           line[length] != '\n')
+        length++;
     line[length] = '\0';
     return length == size - 1 || more == 1;
 }
@@ -136,7 +138,8 @@ int service_wait(struct service *service)
     int status;
 
     /* Read to its end first: a server with much to say must not wait for us. */
-    while (length < sizeof rest && (more = read(service->log, rest + length, sizeof rest - length)) > 0)
+    while (length < sizeof rest &&
+           (more = read(service->log, rest + length, sizeof rest - length)) > 0)
         length += (size_t)more;
     close(service->log);
     assert_int_equal(waitpid(service->pid, &status, 0), service->pid);
@@ -175,7 +178,8 @@ bool service_is_sanitized(void)
     size_t size = (size_t)status.st_size;
     void *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     assert_true(image != MAP_FAILED);
-    bool sanitized = memmem(image, size, "__asan_init", 11) || memmem(image, size, "__tsan_init", 11);
+    bool sanitized =
+        memmem(image, size, "__asan_init", 11) || memmem(image, size, "__tsan_init", 11);
     munmap(image, size);
     close(descriptor);
     return sanitized;

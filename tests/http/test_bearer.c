@@ -1,4 +1,5 @@
-/* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that changes. */
+/* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that
+ * changes. */
 #include "../support/certificate.h"
 #include "../support/folder.h"
 #include "client.h"
@@ -48,7 +49,8 @@ static int close_service(void **state)
 
 static void expect_let_in(const char *authorization)
 {
-    struct reply reply = client_send(&client, (struct request){.body = good, .headers = {authorization}});
+    struct reply reply =
+        client_send(&client, (struct request){.body = good, .headers = {authorization}});
     reply_is(&reply, good_answer);
     reply_free(&reply);
 }
@@ -73,18 +75,20 @@ static void who_shows_a_token_is_served(void **state)
 {
     (void)state;
     static const char *const headers[] = {
-        "Authorization: Bearer sesame",         "Authorization: Bearer open-sesame", "authorization: bearer sesame",
-        "Authorization: BEARER sesame",         "Authorization:Bearer sesame",       "Authorization: Bearer   sesame",
+        "Authorization: Bearer sesame",         "Authorization: Bearer open-sesame",
+        "authorization: bearer sesame",         "Authorization: BEARER sesame",
+        "Authorization:Bearer sesame",          "Authorization: Bearer   sesame",
         "Authorization: Bearer AZaz09-._~+/==",
     };
     for (size_t i = 0; i < COUNT(headers); i++) expect_let_in(headers[i]);
-    struct reply reply =
-        client_send(&client, (struct request){.path = "/metrics", .headers = {"Authorization: Bearer sesame"}});
+    struct reply reply = client_send(
+        &client, (struct request){.path = "/metrics", .headers = {"Authorization: Bearer sesame"}});
     assert_int_equal(reply.status, 200);
     reply_free(&reply);
     struct wire wire;
     wire_connect(&wire, &service);
-    wire_print(&wire, "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: \t Bearer sesame \t \r\n\r\n");
+    wire_print(&wire,
+               "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: \t Bearer sesame \t \r\n\r\n");
     reply = wire_reply(&wire, false);
     assert_int_equal(reply.status, 200);
     reply_free(&reply);
@@ -136,8 +140,11 @@ static void who_shows_a_wrong_one_is_told_so(void **state)
     for (size_t i = 0; i < COUNT(headers); i++) {
         expect_refused((struct request){.body = good, .headers = {headers[i]}}, INVALID);
     }
-    expect_refused((struct request){.path = "/metrics", .headers = {"Authorization: Bearer x"}}, INVALID);
-    expect_refused((struct request){.path = "/metrics", .method = "HEAD", .headers = {"Authorization: Bearer x"}},
+    expect_refused((struct request){.path = "/metrics", .headers = {"Authorization: Bearer x"}},
+                   INVALID);
+    expect_refused((struct request){.path = "/metrics",
+                                    .method = "HEAD",
+                                    .headers = {"Authorization: Bearer x"}},
                    INVALID);
     struct text longest = {0};
     text_printf(&longest, "Authorization: Bearer ");
@@ -152,15 +159,18 @@ static void what_tells_nothing_stays_open(void **state)
     static const struct {
         const char *method, *path;
         int status;
-    } rows[] = {{"GET", "/healthz", 200},         {"GET", "/readyz", 200},      {"GET", "/openapi.yaml", 200},
-                {"HEAD", "/healthz", 200},        {"HEAD", "/readyz", 200},     {"HEAD", "/openapi.yaml", 200},
-                {"OPTIONS", "/mse", 204},         {"OPTIONS", "/metrics", 204}, {"OPTIONS", "/healthz", 204},
-                {"OPTIONS", "/openapi.yaml", 204}};
-    static const char *const headers[] = {NULL, "Authorization: Bearer wrong", "Authorization: Basic eDp5"};
+    } rows[] = {{"GET", "/healthz", 200},      {"GET", "/readyz", 200},
+                {"GET", "/openapi.yaml", 200}, {"HEAD", "/healthz", 200},
+                {"HEAD", "/readyz", 200},      {"HEAD", "/openapi.yaml", 200},
+                {"OPTIONS", "/mse", 204},      {"OPTIONS", "/metrics", 204},
+                {"OPTIONS", "/healthz", 204},  {"OPTIONS", "/openapi.yaml", 204}};
+    static const char *const headers[] = {NULL, "Authorization: Bearer wrong",
+                                          "Authorization: Basic eDp5"};
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t j = 0; j < COUNT(headers); j++) {
-            struct reply reply = client_send(
-                &client, (struct request){.method = rows[i].method, .path = rows[i].path, .headers = {headers[j]}});
+            struct reply reply = client_send(&client, (struct request){.method = rows[i].method,
+                                                                       .path = rows[i].path,
+                                                                       .headers = {headers[j]}});
             assert_int_equal(reply.status, rows[i].status);
             reply_free(&reply);
         }
@@ -215,7 +225,8 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
     client_init(&kept, &changing);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 2; i++) {
-            struct reply reply = client_send(&kept, (struct request){.body = good, .headers = {tokens[i]}});
+            struct reply reply =
+                client_send(&kept, (struct request){.body = good, .headers = {tokens[i]}});
             assert_int_equal(reply.status, i == round % 2 ? 200 : 401);
             reply_free(&reply);
         }
@@ -243,8 +254,8 @@ static void a_file_of_no_use_leaves_the_tokens(void **state)
         service_signal(&changing, SIGHUP);
         service_await_line(&changing, token_file);
         service_await_line(&changing, "the tokens stay as they were");
-        struct reply reply =
-            client_send(&kept, (struct request){.body = good, .headers = {"Authorization: Bearer sesame"}});
+        struct reply reply = client_send(
+            &kept, (struct request){.body = good, .headers = {"Authorization: Bearer sesame"}});
         reply_is(&reply, good_answer);
         reply_free(&reply);
     }
@@ -269,11 +280,12 @@ static void a_signal_means_nothing_where_there_is_no_file(void **state)
     service_close(&plain);
 }
 
-/* All that a server with these options logs until it has stopped, NUL-terminated; the caller frees it. Between start
- * and stop, if it is to be asked, it is, with a right, a wrong and no token. */
+/* All that a server with these options logs until it has stopped, NUL-terminated; the caller frees
+ * it. Between start and stop, if it is to be asked, it is, with a right, a wrong and no token. */
 static struct text log_of(const char *const *options, bool asked)
 {
-    static const char *const headers[] = {"Authorization: Bearer sesame", "Authorization: Bearer wrong-sesame", NULL};
+    static const char *const headers[] = {"Authorization: Bearer sesame",
+                                          "Authorization: Bearer wrong-sesame", NULL};
     struct service logging;
     struct client asking;
     struct text log = {0};
@@ -282,7 +294,8 @@ static struct text log_of(const char *const *options, bool asked)
     service_start(&logging, options);
     client_init(&asking, &logging);
     for (size_t i = 0; asked && i < COUNT(headers); i++) {
-        struct reply reply = client_send(&asking, (struct request){.body = good, .headers = {headers[i]}});
+        struct reply reply =
+            client_send(&asking, (struct request){.body = good, .headers = {headers[i]}});
         assert_null(strstr(reply.body.bytes, "sesame"));
         assert_null(strstr(reply.headers.bytes, "sesame"));
         reply_free(&reply);
@@ -290,7 +303,8 @@ static struct text log_of(const char *const *options, bool asked)
     client_free(&asking);
     service_signal(&logging, SIGHUP);
     service_signal(&logging, SIGTERM);
-    while ((length = read(logging.log, piece, sizeof piece)) > 0) text_append(&log, piece, (size_t)length);
+    while ((length = read(logging.log, piece, sizeof piece)) > 0)
+        text_append(&log, piece, (size_t)length);
     assert_int_equal(service_wait(&logging), 0);
     text_append(&log, "", 0);
     return log;
@@ -301,8 +315,9 @@ static void the_log_never_holds_a_token(void **state)
     (void)state;
     static const char *const formats[] = {"text", "json"};
     for (size_t i = 0; i < COUNT(formats); i++) {
-        struct text log = log_of(
-            (const char *[]){"--token-file", token_file, "--access-log", "--log-format", formats[i], NULL}, true);
+        struct text log = log_of((const char *[]){"--token-file", token_file, "--access-log",
+                                                  "--log-format", formats[i], NULL},
+                                 true);
         assert_non_null(strstr(log.bytes, "/mse"));
         assert_non_null(strstr(log.bytes, "401"));
         assert_null(strstr(log.bytes, "sesame"));
@@ -324,7 +339,8 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     struct certificate certificate;
     for (size_t i = 0; i < COUNT(rows); i++) {
         chmod(token_file, i ? 0600 : 0644);
-        struct text log = log_of((const char *[]){"--token-file", token_file, "--listen", rows[i].address, NULL}, true);
+        struct text log = log_of(
+            (const char *[]){"--token-file", token_file, "--listen", rows[i].address, NULL}, true);
         assert_int_equal(strstr(log.bytes, unencrypted) != NULL, rows[i].warned);
         assert_int_equal(strstr(log.bytes, readable) != NULL, i == 0);
         text_free(&log);
@@ -335,9 +351,10 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     certificate_write(certificate_file, (const struct certificate *[]){&certificate, NULL});
     certificate_write_key(key_file, &certificate);
     certificate_free(&certificate);
-    struct text log = log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0", "--tls-cert",
-                                              certificate_file, "--tls-key", key_file, NULL},
-                             false);
+    struct text log =
+        log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0", "--tls-cert",
+                                certificate_file, "--tls-key", key_file, NULL},
+               false);
     assert_null(strstr(log.bytes, "warning"));
     text_free(&log);
 }
@@ -349,13 +366,17 @@ static void a_server_does_not_start_with_a_file_of_no_use(void **state)
     snprintf(bad_file, sizeof bad_file, "%s/bad", folder);
     static const struct {
         const char *text, *said;
-    } rows[] = {
-        {NULL, "cannot be read"}, {"", "holds no token"}, {"# none\n", "holds no token"}, {"a\nb c\n", "line 2"}};
+    } rows[] = {{NULL, "cannot be read"},
+                {"", "holds no token"},
+                {"# none\n", "holds no token"},
+                {"a\nb c\n", "line 2"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         char out[1024];
         char error[1024];
         if (rows[i].text) folder_write_text(bad_file, rows[i].text);
-        assert_int_equal(service_run((const char *[]){"--token-file", bad_file, NULL}, out, error, sizeof out), 2);
+        assert_int_equal(
+            service_run((const char *[]){"--token-file", bad_file, NULL}, out, error, sizeof out),
+            2);
         assert_string_equal(out, "");
         assert_ptr_equal(strchr(error, '\n'), error + strlen(error) - 1);
         assert_non_null(strstr(error, "--token-file"));

@@ -1,4 +1,5 @@
-/* test_concurrency.c - many connections at once, and each gets its own answers. For any running server. */
+/* test_concurrency.c - many connections at once, and each gets its own answers. For any running
+ * server. */
 #include "client.h"
 #include "cmocka_all.h"
 #include "random.h"
@@ -58,7 +59,8 @@ static void begin_request(struct caller *caller, unsigned key)
 {
     print_pair(&caller->body, &caller->answer, key, 1 + random_below(key % 10 == 0 ? 20000 : 50));
     caller->sent = 0;
-    wire_print(&caller->wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", caller->body.length);
+    wire_print(&caller->wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+               caller->body.length);
 }
 
 /* Sends the next piece; false where none is left. */
@@ -90,7 +92,8 @@ static void requests_that_arrive_piece_by_piece_in_turns_get_their_own_answers(v
     static struct caller callers[CONNECTIONS];
     for (size_t i = 0; i < CONNECTIONS; i++) wire_connect(&callers[i].wire, &service);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        for (unsigned i = 0; i < CONNECTIONS; i++) begin_request(&callers[i], 1 + round * CONNECTIONS + i);
+        for (unsigned i = 0; i < CONNECTIONS; i++)
+            begin_request(&callers[i], 1 + round * CONNECTIONS + i);
         send_in_turns(callers, CONNECTIONS);
         for (size_t i = CONNECTIONS; i-- > 0;) {
             struct reply reply = wire_reply(&callers[i].wire, false);
@@ -124,8 +127,8 @@ static void callers_that_die_harm_nobody(void **state)
             begin_request(&dying[i], 1 + i);
             send_piece(&dying[i]);
         } else if (i % 4 == 2) { /* within a chunk */
-            wire_print(
-                wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n{\"predictions\":[1");
+            wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                             "chunked\r\n\r\n1000\r\n{\"predictions\":[1");
         } else { /* before the answer is read */
             begin_request(&dying[i], 10 * i);
             while (send_piece(&dying[i])) {

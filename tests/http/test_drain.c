@@ -1,4 +1,5 @@
-/* test_drain.c - how a server stops: what is under way is answered, nothing new is begun. Starts servers of its own. */
+/* test_drain.c - how a server stops: what is under way is answered, nothing new is begun. Starts
+ * servers of its own. */
 #include "client.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -25,7 +26,10 @@ static void open_kept(struct wire *wire, const struct service *service)
 static void begin_request(struct wire *wire, const struct service *service, size_t length)
 {
     wire_connect(wire, service);
-    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n", length);
+    wire_print(
+        wire,
+        "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
+        length);
     struct reply leave = wire_reply(wire, false);
     assert_int_equal(leave.status, 100);
     reply_free(&leave);
@@ -40,8 +44,8 @@ static void expect_draining(const struct reply *reply)
     reply_has_header(reply, "Connection", "close");
 }
 
-/* Asks for readiness until an answer closes the connection, since the signal has been seen: unless that came between
- * the answer's status and its head, it is a refusal. */
+/* Asks for readiness until an answer closes the connection, since the signal has been seen: unless
+ * that came between the answer's status and its head, it is a refusal. */
 static void await_drain(struct wire *probe)
 {
     for (bool is_open = true; is_open;) {
@@ -102,7 +106,8 @@ static void a_request_under_way_is_answered_and_new_ones_are_refused(void **stat
     service_signal(&service, SIGTERM);
     await_drain(&probe);
 
-    wire_print(&late, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+    wire_print(&late, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+               strlen(good), good);
     reply = wire_reply(&late, false);
     expect_draining(&reply);
     reply_free(&reply);
@@ -120,7 +125,8 @@ static void a_request_under_way_is_answered_and_new_ones_are_refused(void **stat
     char out[1024];
     char error[1024];
     snprintf(address, sizeof address, "%s:%s", service.host, service.port);
-    assert_int_equal(service_run((const char *const[]){"--check", "--listen", address, NULL}, out, error, sizeof out),
+    assert_int_equal(service_run((const char *const[]){"--check", "--listen", address, NULL}, out,
+                                 error, sizeof out),
                      1);
 
     wire_send(&busy, good + 10, strlen(good) - 10);
@@ -133,7 +139,8 @@ static void a_request_under_way_is_answered_and_new_ones_are_refused(void **stat
     assert_int_equal(service_wait(&service), 0);
 }
 
-/* An answer of some megabytes, more than sockets buffer, that its caller begins to read only when the server drains. */
+/* An answer of some megabytes, more than sockets buffer, that its caller begins to read only when
+ * the server drains. */
 static void an_answer_under_way_is_sent_to_its_end(void **state)
 {
     (void)state;

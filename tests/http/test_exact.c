@@ -1,5 +1,5 @@
-/* test_exact.c - every number of an answer is exact to the last bit, and every number of a request is read exactly. For
- * any running server. */
+/* test_exact.c - every number of an answer is exact to the last bit, and every number of a request
+ * is read exactly. For any running server. */
 #include "oracle.h"
 #include "random.h"
 #include "suite.h"
@@ -53,7 +53,8 @@ static void random_pair(enum kind kind, double *prediction, double *target)
     case CANCELLING:
         *target = random_bits() & 1 ? nextafter(*prediction, 2) : -*prediction * (1 + 0x1p-40);
         break;
-    case TIE: /* few bits: sums of squares and quotients by powers of two lie half-way between doubles */
+    case TIE: /* few bits: sums of squares and quotients by powers of two lie half-way between
+                 doubles */
         *prediction = ldexp((double)(random_bits() >> 37), -(int)random_below(3));
         *target = (double)random_below(2) * 0x1p-27;
         break;
@@ -96,7 +97,9 @@ static void random_sample(struct sample *sample, enum kind kind)
     size_t n = 1;
     sample->rank = 1 + random_below(3);
     for (size_t i = 0; i < sample->rank; i++) {
-        sample->shape[i] = 1 + random_below(sample->rank == 1 ? ELEMENTS_MAX : sample->rank == 2 ? 6 : 3);
+        sample->shape[i] = 1 + random_below(sample->rank == 1   ? ELEMENTS_MAX
+                                            : sample->rank == 2 ? 6
+                                                                : 3);
         n *= sample->shape[i];
     }
     double total = 0;
@@ -142,7 +145,8 @@ static void print_answer(struct text *text, const struct sample *sample)
 
     oracle_loss(question, loss);
     oracle_gradient(question, gradient);
-    if (!all_finite(gradient, question->n) || !all_finite(loss, question->reduction == ORACLE_NONE ? question->n : 1))
+    if (!all_finite(gradient, question->n) ||
+        !all_finite(loss, question->reduction == ORACLE_NONE ? question->n : 1))
         return;
     text_printf(text, "{\"loss\":");
     if (question->reduction == ORACLE_NONE) {
@@ -195,11 +199,13 @@ static void known_traps_of_floating_point_are_avoided(void **state)
         {"{\"predictions\":[1.3e154,1.3e154],\"targets\":[0,0],\"gradients\":[]}",
          "{\"loss\":1.6899999999999998e+308}"},
         /* s - y overflows, the weighted result does not */
-        {"{\"predictions\":[1.5e308],\"targets\":[-1.5e308],\"weights\":[1e-310],\"reduction\":\"sum\"}",
+        {"{\"predictions\":[1.5e308],\"targets\":[-1.5e308],\"weights\":[1e-310],\"reduction\":"
+         "\"sum\"}",
          "{\"loss\":8.999999999999973e+306,\"gradients\":{\"predictions\":[0.05999999999999982],"
          "\"targets\":[-0.05999999999999982]}}"},
         /* d^2 underflows, w d^2 does not */
-        {"{\"predictions\":[1e-200],\"targets\":[0],\"weights\":[1e300],\"reduction\":\"sum\",\"gradients\":[]}",
+        {"{\"predictions\":[1e-200],\"targets\":[0],\"weights\":[1e300],\"reduction\":\"sum\","
+         "\"gradients\":[]}",
          "{\"loss\":1e-100}"},
         /* half of the smallest double, a tie: to even */
         {"{\"predictions\":[5e-324,0,0,0],\"targets\":[0,0,0,0],\"gradients\":[\"predictions\"]}",
@@ -207,24 +213,31 @@ static void known_traps_of_floating_point_are_avoided(void **state)
         {"{\"predictions\":[1.5e-323,0,0,0],\"targets\":[0,0,0,0],\"gradients\":[\"predictions\"]}",
          "{\"loss\":0,\"gradients\":{\"predictions\":[1e-323,0,0,0]}}"},
         /* a difference of doubles that is none itself */
-        {"{\"predictions\":[1],\"targets\":[-1e-17],\"reduction\":\"sum\",\"gradients\":[]}", "{\"loss\":1}"},
-        {"{\"predictions\":[9007199254740992],\"targets\":[-1],\"reduction\":\"sum\",\"gradients\":[\"targets\"]}",
+        {"{\"predictions\":[1],\"targets\":[-1e-17],\"reduction\":\"sum\",\"gradients\":[]}",
+         "{\"loss\":1}"},
+        {"{\"predictions\":[9007199254740992],\"targets\":[-1],\"reduction\":\"sum\",\"gradients\":"
+         "[\"targets\"]}",
          "{\"loss\":8.11296384146067e+31,\"gradients\":{\"targets\":[-18014398509481984]}}"},
         /* a weight of 0 takes its element out, whatever it is */
         {"{\"predictions\":[1e308,3],\"targets\":[-1e308,1],\"weights\":[0,2]}",
          "{\"loss\":4,\"gradients\":{\"predictions\":[0,4],\"targets\":[0,-4]}}"},
-        {"{\"predictions\":[1e308,3],\"targets\":[-1e308,1],\"weights\":[-0,2],\"reduction\":\"none\"}",
+        {"{\"predictions\":[1e308,3],\"targets\":[-1e308,1],\"weights\":[-0,2],\"reduction\":"
+         "\"none\"}",
          "{\"loss\":[0,8],\"gradients\":{\"predictions\":[0,8],\"targets\":[0,-8]}}"},
         /* all weights 0 is an error of the mean alone */
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,0],\"reduction\":\"sum\",\"gradients\":[]}",
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,0],\"reduction\":\"sum\","
+         "\"gradients\":[]}",
          "{\"loss\":0}"},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,0e5],\"reduction\":\"none\",\"gradients\":[]}",
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,0e5],\"reduction\":\"none\","
+         "\"gradients\":[]}",
          "{\"loss\":[0,0]}"},
         /* an overflow in what is not asked for is none */
-        {"{\"predictions\":[0.5],\"targets\":[0],\"weights\":[1.79e308],\"reduction\":\"sum\",\"gradients\":[]}",
+        {"{\"predictions\":[0.5],\"targets\":[0],\"weights\":[1.79e308],\"reduction\":\"sum\","
+         "\"gradients\":[]}",
          "{\"loss\":4.475e+307}"},
     };
-    for (size_t i = 0; i < COUNT(rows); i++) client_expect(&suite_client, rows[i].body, rows[i].answer);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        client_expect(&suite_client, rows[i].body, rows[i].answer);
 }
 
 static void each_number_is_read_as_the_nearest_double_however_it_is_written(void **state)
@@ -255,7 +268,8 @@ static void each_number_is_read_as_the_nearest_double_however_it_is_written(void
         {"2.2250738585072012e-308", 0x1p-1022},
         {"9007199254740993", 9007199254740992},
         {"9007199254740995", 9007199254740996},
-        {"9007199254740993.00000000000000000000000000000000000000000000000000000000000000000001", 9007199254740994},
+        {"9007199254740993.00000000000000000000000000000000000000000000000000000000000000000001",
+         9007199254740994},
         {"900719925474099300000000000000000000000000000000e-32", 9007199254740992},
         {"8.9884656743115795e307", 0x1p1023},
         {"1.00000000000000011102230246251565404236316680908203125", 1},
@@ -264,9 +278,12 @@ static void each_number_is_read_as_the_nearest_double_however_it_is_written(void
         {"7.2057594037927933e16", 72057594037927936},
         {"2.2250738585072014e-308", DBL_MIN},
         {"1.7976931348623157e308", DBL_MAX},
-        {"1797693134862315807937289714053034150799341327100378269361737789804449682927647509466490179775872070963302"
-         "8641669288791094655554785194040263065748867150582068190890200070838367627385484581771153176447573027006985"
-         "5571366959622842914819860834936475292719074168444365510704342711559699508093042880177904174497791",
+        {"17976931348623158079372897140530341507993413271003782693617377898044496829276475094664901"
+         "79775872070963302"
+         "86416692887910946555547851940402630657488671505820681908902000708383676273854845817711531"
+         "76447573027006985"
+         "55713669596228429148198608349364752927190741684443655107043427115596995080930428801779041"
+         "74497791",
          DBL_MAX}, /* the largest integer that still rounds to it */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -277,16 +294,19 @@ static void each_number_is_read_as_the_nearest_double_however_it_is_written(void
         double loss;
         oracle_loss(&(struct oracle){predictions, targets, NULL, 2, ORACLE_MEAN}, &loss);
         if (isfinite(loss)) { /* the gradient of the mean over two elements is the number itself */
-            text_printf(&body, "{\"predictions\":[%s,0],\"targets\":[0,-0],\"gradients\":[\"predictions\"]}",
-                        rows[i].number);
+            text_printf(
+                &body,
+                "{\"predictions\":[%s,0],\"targets\":[0,-0],\"gradients\":[\"predictions\"]}",
+                rows[i].number);
             text_printf(&answer, "{\"loss\":");
             text_ecmascript(&answer, loss);
             text_printf(&answer, ",\"gradients\":{\"predictions\":[");
             text_ecmascript(&answer, rows[i].value);
             text_printf(&answer, ",0]}}");
         } else { /* no difference from the number in 17 digits */
-            text_printf(&body, "{\"predictions\":[%s],\"targets\":[%.17g],\"gradients\":[\"predictions\"]}",
-                        rows[i].number, rows[i].value);
+            text_printf(
+                &body, "{\"predictions\":[%s],\"targets\":[%.17g],\"gradients\":[\"predictions\"]}",
+                rows[i].number, rows[i].value);
             text_printf(&answer, "{\"loss\":0,\"gradients\":{\"predictions\":[0]}}");
         }
         client_expect(&suite_client, body.bytes, answer.bytes);

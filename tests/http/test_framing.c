@@ -1,5 +1,6 @@
-/* test_framing.c - requests that could be read in two ways, or that bend HTTP's grammar, byte by byte: each is handled
- * by the book or refused, and what is refused cannot begin another request. */
+/* test_framing.c - requests that could be read in two ways, or that bend HTTP's grammar, byte by
+ * byte: each is handled by the book or refused, and what is refused cannot begin another request.
+ */
 #include "suite.h"
 #include "wire.h"
 
@@ -32,7 +33,8 @@ static void expect_served(const struct row *rows, size_t count)
         connect_and_send(&wire, rows[i].request);
         for (int times = 0; times < 2; times++) {
             struct reply reply = wire_reply(&wire, false);
-            if (reply.status != 200) fail_msg("%s: %ld %s", rows[i].name, reply.status, reply.body.bytes);
+            if (reply.status != 200)
+                fail_msg("%s: %ld %s", rows[i].name, reply.status, reply.body.bytes);
             reply_free(&reply);
             if (times == 0) wire_print(&wire, "%s", POST SIZED);
         }
@@ -50,8 +52,10 @@ static void expect_closed(const struct row *rows, size_t count)
         wire_finish(&wire);
         const char *heard = wire.received.length > 0 ? wire.received.bytes : "";
         unsigned status = 0;
-        if (*heard != '\0' && sscanf(heard, "HTTP/1.1 %u ", &status) != 1) fail_msg("%s: %s", rows[i].name, heard);
-        if (*heard != '\0' && (status < 400 || status >= 600)) fail_msg("%s: %s", rows[i].name, heard);
+        if (*heard != '\0' && sscanf(heard, "HTTP/1.1 %u ", &status) != 1)
+            fail_msg("%s: %s", rows[i].name, heard);
+        if (*heard != '\0' && (status < 400 || status >= 600))
+            fail_msg("%s: %s", rows[i].name, heard);
         if (strstr(heard, "\"loss\"") != NULL) fail_msg("%s is served", rows[i].name);
         wire_close(&wire);
     }
@@ -61,14 +65,17 @@ static void what_the_book_allows_is_served(void **state)
 {
     static const struct row rows[] = {
         {"a folded header that does not matter", POST "X: a\r\n b\r\n" SIZED},
-        {"lines that end in LF alone", "POST /mse HTTP/1.1\nHost: a\nContent-Length: " GOOD_LENGTH "\n\n" GOOD},
+        {"lines that end in LF alone",
+         "POST /mse HTTP/1.1\nHost: a\nContent-Length: " GOOD_LENGTH "\n\n" GOOD},
         {"empty lines before the request", "\r\n\r\n" POST SIZED},
         {"a target in absolute form", "POST http://a/mse HTTP/1.1\r\nHost: a\r\n" SIZED},
         {"chunks", POST "Transfer-Encoding: chunked\r\n\r\n30\r\n" GOOD "\r\n0\r\n\r\n"},
         {"a chunk size with zeros before it",
          POST "Transfer-Encoding: chunked\r\n\r\n0000000030\r\n" GOOD "\r\n0\r\n\r\n"},
-        {"a chunk extension", POST "Transfer-Encoding: Chunked\r\n\r\n30;a=\"b\"\r\n" GOOD "\r\n0;c\r\n\r\n"},
-        {"trailers", POST "Transfer-Encoding: chunked\r\n\r\n30\r\n" GOOD "\r\n0\r\nContent-Length: 5\r\nX: y\r\n\r\n"},
+        {"a chunk extension",
+         POST "Transfer-Encoding: Chunked\r\n\r\n30;a=\"b\"\r\n" GOOD "\r\n0;c\r\n\r\n"},
+        {"trailers", POST "Transfer-Encoding: chunked\r\n\r\n30\r\n" GOOD
+                          "\r\n0\r\nContent-Length: 5\r\nX: y\r\n\r\n"},
         {"a header without a value", POST "X:\r\n" SIZED},
         {"an empty Host", "POST /mse HTTP/1.1\r\nHost:\r\n" SIZED},
     };
@@ -85,7 +92,8 @@ static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state)
         {"two Content-Lengths that agree", POST "Content-Length: " GOOD_LENGTH "\r\n" SIZED},
         {"a list of Content-Lengths", POST "Content-Length: 48, 48\r\n\r\n" GOOD},
         {"Content-Length and Transfer-Encoding", POST "Transfer-Encoding: chunked\r\n" SIZED},
-        {"two Transfer-Encodings", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+        {"two Transfer-Encodings",
+         POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         {"another coding", POST "Transfer-Encoding: gzip\r\n\r\n" GOOD},
         {"another coding before chunks", POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
         {"a coding that is nearly chunked", POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"},
@@ -103,11 +111,14 @@ static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state)
         {"a negative Content-Length", POST "Content-Length: -1\r\n\r\n" GOOD},
         {"a hexadecimal Content-Length", POST "Content-Length: 0x30\r\n\r\n" GOOD},
         {"an empty Content-Length", POST "Content-Length:\r\n\r\n" GOOD},
-        {"a Content-Length beyond 64 bits", POST "Content-Length: 99999999999999999999999\r\n\r\n" GOOD},
+        {"a Content-Length beyond 64 bits",
+         POST "Content-Length: 99999999999999999999999\r\n\r\n" GOOD},
         {"a chunk size that is no number", POST "Transfer-Encoding: chunked\r\n\r\nzz\r\n"},
         {"a negative chunk size", POST "Transfer-Encoding: chunked\r\n\r\n-1\r\n"},
-        {"a chunk size beyond 64 bits", POST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"},
-        {"a chunk longer than it says", POST "Transfer-Encoding: chunked\r\n\r\n1\r\n" GOOD "\r\n0\r\n\r\n"},
+        {"a chunk size beyond 64 bits",
+         POST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"},
+        {"a chunk longer than it says",
+         POST "Transfer-Encoding: chunked\r\n\r\n1\r\n" GOOD "\r\n0\r\n\r\n"},
         {"HTTP/2 without its preface", "POST /mse HTTP/2.0\r\nHost: a\r\n" SIZED},
         {"HTTP/0.9", "GET /healthz\r\n\r\n"},
         {"a TLS greeting", "\x16\x03\x01\x02\x01\x01\r\n\r\n"},
@@ -116,17 +127,26 @@ static void what_could_be_read_in_two_ways_is_refused_and_closed(void **state)
     expect_closed(rows, COUNT(rows));
 }
 
-/* libmicrohttpd 0.9.75 refuses it before our code is asked, and says the head of its answer twice. Callers hear the
- * status and that the connection closes, whichever head they believe; nothing that was sent is read as a request. */
+/* libmicrohttpd 0.9.75 refuses it before our code is asked, and says the head of its answer twice.
+ * Callers hear the status and that the connection closes, whichever head they believe; nothing that
+ * was sent is read as a request. */
 static void a_content_length_that_is_no_number_is_refused_in_one_voice(void **state)
 {
     static const struct {
         const char *value;
         const char *beginning;
-    } rows[] = {{"abc", "HTTP/1.1 400 "},  {"-1", "HTTP/1.1 400 "},    {"1e3", "HTTP/1.1 400 "},
-                {"", "HTTP/1.1 400 "},     {"4 8", "HTTP/1.1 400 "},   {"48, 48", "HTTP/1.1 400 "},
-                {"+48", "HTTP/1.1 400 "},  {"48.0", "HTTP/1.1 400 "},  {"99999999999999999999", "HTTP/1.1 413 "},
-                {"0x30", "HTTP/1.1 400 "}, {"48abc", "HTTP/1.1 400 "}, {"18446744073709551616", "HTTP/1.1 413 "}};
+    } rows[] = {{"abc", "HTTP/1.1 400 "},
+                {"-1", "HTTP/1.1 400 "},
+                {"1e3", "HTTP/1.1 400 "},
+                {"", "HTTP/1.1 400 "},
+                {"4 8", "HTTP/1.1 400 "},
+                {"48, 48", "HTTP/1.1 400 "},
+                {"+48", "HTTP/1.1 400 "},
+                {"48.0", "HTTP/1.1 400 "},
+                {"99999999999999999999", "HTTP/1.1 413 "},
+                {"0x30", "HTTP/1.1 400 "},
+                {"48abc", "HTTP/1.1 400 "},
+                {"18446744073709551616", "HTTP/1.1 413 "}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct wire wire;
@@ -139,13 +159,16 @@ static void a_content_length_that_is_no_number_is_refused_in_one_voice(void **st
         const char *body = heard;
         for (int heads = 0; strncmp(body, "HTTP/", 5) == 0; heads++) {
             const char *end = strstr(body, "\r\n\r\n");
-            if (heads == 2 || end == NULL || strncmp(body, rows[i].beginning, strlen(rows[i].beginning)) != 0)
+            if (heads == 2 || end == NULL ||
+                strncmp(body, rows[i].beginning, strlen(rows[i].beginning)) != 0)
                 fail_msg("%s: %s", rows[i].value, heard);
             const char *close = strstr(body, "\r\nConnection: close\r\n");
-            if (close == NULL || close > end) fail_msg("%s: the connection is not said to close", rows[i].value);
+            if (close == NULL || close > end)
+                fail_msg("%s: the connection is not said to close", rows[i].value);
             body = end + 4;
         }
-        if (body == heard || strstr(body, "HTTP/") != NULL) fail_msg("%s: %s", rows[i].value, heard);
+        if (body == heard || strstr(body, "HTTP/") != NULL)
+            fail_msg("%s: %s", rows[i].value, heard);
         wire_close(&wire);
     }
 }
@@ -180,7 +203,8 @@ static void what_is_no_http_is_refused_with_its_status_and_closed(void **state)
         bool is_as_promised = rows[i].answer[0] == '\0'
                                   ? heard[0] == '\0'
                                   : strncmp(heard, rows[i].answer, strlen(rows[i].answer)) == 0 &&
-                                        strstr(heard, "<html>") != NULL && strstr(heard, "Connection: close") != NULL;
+                                        strstr(heard, "<html>") != NULL &&
+                                        strstr(heard, "Connection: close") != NULL;
         if (!is_as_promised) fail_msg("%.40s: %s", request.bytes, heard);
         wire_close(&wire);
         text_free(&request);
@@ -194,8 +218,11 @@ static void huge_chunk_extensions_and_trailers_are_refused(void **state)
     struct text padding = {0};
     struct text requests[2] = {{0}, {0}};
     text_repeat(&padding, "x", 1 << 20);
-    text_printf(&requests[0], POST "Transfer-Encoding: chunked\r\n\r\n30;%s\r\n" GOOD "\r\n0\r\n\r\n", padding.bytes);
-    text_printf(&requests[1], POST "Transfer-Encoding: chunked\r\n\r\n30\r\n" GOOD "\r\n0\r\nX: %s\r\n\r\n",
+    text_printf(&requests[0],
+                POST "Transfer-Encoding: chunked\r\n\r\n30;%s\r\n" GOOD "\r\n0\r\n\r\n",
+                padding.bytes);
+    text_printf(&requests[1],
+                POST "Transfer-Encoding: chunked\r\n\r\n30\r\n" GOOD "\r\n0\r\nX: %s\r\n\r\n",
                 padding.bytes);
     for (int i = 0; i < 2; i++) {
         struct wire wire;

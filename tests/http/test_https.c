@@ -25,7 +25,8 @@ static char key_file[FOLDER_PATH_MAX + 8];
 static char old_file[FOLDER_PATH_MAX + 8]; /* what a client trusts */
 static char new_file[FOLDER_PATH_MAX + 8];
 static char both_file[FOLDER_PATH_MAX + 8];
-static const char *const encrypted[] = {"--tls-cert", certificate_file, "--tls-key", key_file, "--threads", "2", NULL};
+static const char *const encrypted[] = {
+    "--tls-cert", certificate_file, "--tls-key", key_file, "--threads", "2", NULL};
 
 /* Of different algorithms, so that nothing of one can serve the other. */
 static struct certificate old;
@@ -84,7 +85,8 @@ static void trust_new(CURL *curl)
 static void insist_on_1_2(CURL *curl)
 {
     trust_old(curl);
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION,
+                     (long)CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2);
 }
 
 static void insist_on_1_3(CURL *curl)
@@ -135,8 +137,9 @@ static void what_is_out_of_date_is_refused(void **state)
         "NORMAL:-VERS-ALL:+VERS-TLS1.0",
         "NORMAL:-VERS-ALL:+VERS-TLS1.1",
         "NORMAL:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0",
-        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA",                          /* no forward secrecy */
-        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+AES-256-CBC", /* no authenticated encryption */
+        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA", /* no forward secrecy */
+        "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:+AES-256-CBC", /* no authenticated
+                                                                                  encryption */
     };
     static const struct {
         const char *priorities;
@@ -171,7 +174,8 @@ static void expect_end_without_http(struct wire *wire)
     char heard[4096];
     size_t length = 0;
     ssize_t more;
-    while ((more = recv(wire->socket, heard + length, sizeof heard - length, 0)) > 0) length += (size_t)more;
+    while ((more = recv(wire->socket, heard + length, sizeof heard - length, 0)) > 0)
+        length += (size_t)more;
     assert_true(more == 0 || length == 0); /* closed, or reset */
     assert_null(memmem(heard, length, "HTTP/", 5));
 }
@@ -254,8 +258,9 @@ static void answers_are_the_same_as_without_tls(void **state)
         text_repeat(&body, ",-0.5", counts[c] - 1);
         text_printf(&body, "]}");
         for (int i = 0; i < 2; i++) {
-            replies[i] = client_send(&clients[i],
-                                     (struct request){.body = body.bytes, .length = body.length, .chunked = c == 1});
+            replies[i] = client_send(
+                &clients[i],
+                (struct request){.body = body.bytes, .length = body.length, .chunked = c == 1});
             assert_int_equal(replies[i].status, 200);
         }
         assert_true(replies[1].body.length > counts[c] * 6);
@@ -284,13 +289,16 @@ static void requests_are_told_apart_however_records_cut_them(void **state)
         struct text answers = {0};
         for (int i = 1; i <= 20; i++) {
             char body[64];
-            int length = snprintf(body, sizeof body, "{\"predictions\":[%d],\"targets\":[0],\"gradients\":[]}", i);
-            text_printf(&requests, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", length, body);
+            int length = snprintf(body, sizeof body,
+                                  "{\"predictions\":[%d],\"targets\":[0],\"gradients\":[]}", i);
+            text_printf(&requests, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s",
+                        length, body);
         }
         assert_int_equal(tls_client_connect(&client, &service, "NORMAL"), 0);
         for (size_t sent = 0; sent < requests.length;) {
             size_t left = requests.length - sent;
-            ssize_t more = gnutls_record_send(client.session, requests.bytes + sent, left < sizes[s] ? left : sizes[s]);
+            ssize_t more = gnutls_record_send(client.session, requests.bytes + sent,
+                                              left < sizes[s] ? left : sizes[s]);
             assert_true(more > 0);
             sent += (size_t)more;
         }
@@ -488,8 +496,10 @@ static void a_server_does_not_start_with_files_of_no_use(void **state)
         {{"--tls-cert", old_file}, {"--tls-key", "is missing"}},
         {{"--tls-key", key_file}, {"--tls-cert", "is missing"}},
         {{"--tls-cert", "", "--tls-key", key_file}, {"--tls-cert wants a file", "\"\""}},
-        {{"--tls-cert", old_file, "--tls-key", "/nowhere/key"}, {"--tls-key /nowhere/key", "cannot be read"}},
-        {{"--tls-cert", "/nowhere/cert", "--tls-key", key_file}, {"--tls-cert /nowhere/cert", "cannot be read"}},
+        {{"--tls-cert", old_file, "--tls-key", "/nowhere/key"},
+         {"--tls-key /nowhere/key", "cannot be read"}},
+        {{"--tls-cert", "/nowhere/cert", "--tls-key", key_file},
+         {"--tls-cert /nowhere/cert", "cannot be read"}},
         {{"--tls-cert", key_file, "--tls-key", key_file}, {"--tls-cert", "no PEM certificates"}},
         {{"--tls-cert", old_file, "--tls-key", old_file}, {"--tls-key", "no PEM key"}},
         {{"--tls-cert", new_file, "--tls-key", key_file}, {"--tls-cert", "do not belong together"}},
@@ -502,7 +512,8 @@ static void a_server_does_not_start_with_files_of_no_use(void **state)
         assert_string_equal(out, "");
         assert_ptr_equal(strchr(error, '\n'), error + strlen(error) - 1);
         for (int j = 0; j < 2; j++) {
-            if (!strstr(error, rows[i].said[j])) fail_msg("no \"%s\" in %s", rows[i].said[j], error);
+            if (!strstr(error, rows[i].said[j]))
+                fail_msg("no \"%s\" in %s", rows[i].said[j], error);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault, and costs one
- * request. For any running server. */
+/* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault,
+ * and costs one request. For any running server. */
 #include "suite.h"
 
 #include <stdlib.h>
@@ -20,10 +20,12 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         reply_is_problem(&reply, 422, slug, rows[i].pointer, -1);
         cJSON *problem = cJSON_Parse(reply.body.bytes);
         const char *detail = cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring;
-        if (rows[i].says && !strstr(detail, rows[i].says)) fail_msg("%s is not in: %s", rows[i].says, detail);
+        if (rows[i].says && !strstr(detail, rows[i].says))
+            fail_msg("%s is not in: %s", rows[i].says, detail);
         cJSON_Delete(problem);
         reply_free(&reply);
-        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                      "{\"loss\":4}");
     }
     assert_int_equal(suite_client.connections, 1);
 }
@@ -55,7 +57,8 @@ static void predictions_and_targets_must_be_there(void **state)
         {" { } ", NULL, "predictions"},
         {"{\"targets\":[1]}", NULL, "predictions"},
         {"{\"predictions\":[1]}", NULL, "targets"},
-        {"{\"predictions\":[1],\"weights\":[1],\"reduction\":\"sum\",\"gradients\":[]}", NULL, "targets"},
+        {"{\"predictions\":[1],\"weights\":[1],\"reduction\":\"sum\",\"gradients\":[]}", NULL,
+         "targets"},
         {"{\"weights\":[1],\"targets\":[1]}", NULL, "predictions"},
     };
     expect_all(rows, COUNT(rows), "missing-member");
@@ -158,7 +161,8 @@ static void every_element_is_a_number(void **state)
         {"{\"predictions\":[1,2,3],\"targets\":[0,0,null]}", "/targets/2", NULL},
         {"{" WHOLE ",\"weights\":[\"1\"]}", "/weights/0", NULL},
         {"{" WHOLE ",\"weights\":[1,null]}", "/weights/1", NULL},
-        {"{\"predictions\":[1,2,3,4,5,6,7,8,9,10,11,12,\"\\u0000\"],\"targets\":[0]}", "/predictions/12", NULL},
+        {"{\"predictions\":[1,2,3,4,5,6,7,8,9,10,11,12,\"\\u0000\"],\"targets\":[0]}",
+         "/predictions/12", NULL},
     };
     expect_all(rows, COUNT(rows), "wrong-type");
 }
@@ -178,8 +182,8 @@ static void reduction_and_gradients_name_what_there_is(void **state)
         {"{" WHOLE ",\"gradients\":[\"\"]}", "/gradients/0", NULL},
         {"{" WHOLE ",\"gradients\":[\"targets\\u0000\"]}", "/gradients/0", NULL},
         {"{" WHOLE ",\"gradients\":[\"targets\",\"targets\"]}", "/gradients/1", "targets"},
-        {"{" WHOLE ",\"gradients\":[\"predictions\",\"targets\",\"\\u0070redictions\"]}", "/gradients/2",
-         "predictions"},
+        {"{" WHOLE ",\"gradients\":[\"predictions\",\"targets\",\"\\u0070redictions\"]}",
+         "/gradients/2", "predictions"},
     };
     expect_all(rows, COUNT(rows), "unknown-value");
 }
@@ -214,7 +218,8 @@ static void nothing_is_broadcast(void **state)
         {"{\"predictions\":[[1],[2]],\"targets\":[1,2]}", "/targets", "[2,1]"},
         {"{\"predictions\":[[1,2]],\"targets\":[1,2]}", "/targets", "[1,2]"},
         {"{\"predictions\":[[1,2]],\"targets\":[[1],[2]]}", "/targets", "[2,1]"},
-        {"{\"predictions\":[[1,2,3],[4,5,6]],\"targets\":[[1,2],[3,4],[5,6]]}", "/targets", "[3,2]"},
+        {"{\"predictions\":[[1,2,3],[4,5,6]],\"targets\":[[1,2],[3,4],[5,6]]}", "/targets",
+         "[3,2]"},
         {"{\"predictions\":[[1]],\"targets\":[[[1]]]}", "/targets", "[1,1,1]"},
         {"{\"predictions\":[1,2],\"targets\":[1,2],\"weights\":[1]}", "/weights", "[1]"},
         {"{\"predictions\":[1,2],\"targets\":[1,2],\"weights\":[[1,2]]}", "/weights", "[1,2]"},
@@ -250,10 +255,13 @@ static void numbers_are_within_the_range_of_double(void **state)
         {"{\"predictions\":[1.7976931348623159e308],\"targets\":[0]}", "/predictions/0", NULL},
         /* the largest double and half its last bit, exactly: a tie, to even, and out */
         {"{\"predictions\":["
-         "17976931348623158079372897140530341507993413271003782693617377898044496829276475094664901797"
-         "7587207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711531764475"
+         "17976931348623158079372897140530341507993413271003782693617377898044496829276475094664901"
+         "797"
+         "75872070963302864166928879109465555478519404026306574886715058206819089020007083836762738"
+         "54845817711531764475"
          "73"
-         "027006985557136695962284291481986083493647529271907416844436551070434271155969950809304288017790417449779"
+         "02700698555713669596228429148198608349364752927190741684443655107043427115596995080930428"
+         "8017790417449779"
          "2],\"targets\":[0]}",
          "/predictions/0", NULL},
         {"{\"predictions\":[2e308],\"targets\":[2e308],\"weights\":[0]}", "/predictions/0", NULL},
@@ -267,10 +275,12 @@ static void weights_are_not_negative(void **state)
     (void)state;
     static const struct row rows[] = {
         {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "it is -1."},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0", "it is -0.1."},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}", "/weights/1",
-         "it is -5e-324."},
-        {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],\"reduction\":\"none\"}",
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0",
+         "it is -0.1."},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}",
+         "/weights/1", "it is -5e-324."},
+        {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],"
+         "\"reduction\":\"none\"}",
          "/weights/1/0", "it is -3."},
         {"{" WHOLE ",\"weights\":[-1e308]}", "/weights/0", NULL},
     };
@@ -282,8 +292,10 @@ static void a_mean_has_some_weight(void **state)
     (void)state;
     static const struct row rows[] = {
         {"{" WHOLE ",\"weights\":[0]}", "/weights", NULL},
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,-0.0],\"reduction\":\"mean\"}", "/weights", NULL},
-        {"{\"predictions\":[[1],[2]],\"targets\":[[0],[0]],\"weights\":[[-0],[1e-400]]}", "/weights", NULL},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[0,-0.0],\"reduction\":\"mean\"}",
+         "/weights", NULL},
+        {"{\"predictions\":[[1],[2]],\"targets\":[[0],[0]],\"weights\":[[-0],[1e-400]]}",
+         "/weights", NULL},
         {"{" WHOLE ",\"weights\":[0],\"gradients\":[]}", "/weights", NULL},
     };
     expect_all(rows, COUNT(rows), "zero-weights");
@@ -322,7 +334,8 @@ static void expect_complex(const char *slug, void (*print)(struct text *body))
     cJSON_Delete(reply_problem(&reply, 422, slug));
     reply_free(&reply);
     text_free(&body);
-    client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
 }
 
 static void print_long_number(struct text *body)

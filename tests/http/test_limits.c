@@ -1,4 +1,5 @@
-/* test_limits.c - the limits that options set: on the body and on all requests' memory. Starts servers of its own. */
+/* test_limits.c - the limits that options set: on the body and on all requests' memory. Starts
+ * servers of its own. */
 #include "client.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -42,7 +43,8 @@ static void a_body_of_the_limit_is_read_and_one_byte_more_is_refused(void **stat
     client_init(&client, &service);
     for (int chunked = 0; chunked <= 1; chunked++) {
         print_padded(&body, 1000);
-        struct reply reply = client_send(&client, (struct request){.body = body.bytes, .chunked = chunked});
+        struct reply reply =
+            client_send(&client, (struct request){.body = body.bytes, .chunked = chunked});
         reply_is(&reply, good_answer);
         reply_free(&reply);
         print_padded(&body, 1001);
@@ -61,7 +63,8 @@ static void a_body_of_the_limit_is_read_and_one_byte_more_is_refused(void **stat
 static void a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds(void **state)
 {
     (void)state;
-    static const char *const beginnings[] = {"", "nonsense", "{\"predictions\":[null", "{\"predictions\":[1,1,1,1"};
+    static const char *const beginnings[] = {"", "nonsense", "{\"predictions\":[null",
+                                             "{\"predictions\":[1,1,1,1"};
     struct service service;
     struct wire wire;
     service_start(&service, (const char *const[]){"--max-body", "1K", NULL});
@@ -89,8 +92,10 @@ static void sizes_are_powers_of_1024(void **state)
     static const struct {
         const char *size;
         const char *bytes;
-    } rows[] = {{"1", "1"},        {"100", "100"},        {"1K", "1024"},       {"3K", "3072"},
-                {"1M", "1048576"}, {"256M", "268435456"}, {"2G", "2147483648"}, {"8589934592", "8589934592"}};
+    } rows[] = {{"1", "1"},           {"100", "100"},
+                {"1K", "1024"},       {"3K", "3072"},
+                {"1M", "1048576"},    {"256M", "268435456"},
+                {"2G", "2147483648"}, {"8589934592", "8589934592"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct service service;
         struct wire wire;
@@ -171,7 +176,8 @@ static void memory_is_shared_by_the_requests_under_way(void **state)
     client_init(&client, &service);
     print_elements(&body, ELEMENTS);
     hold(&wire, &service, &body);
-    while (client_metric(&client, "mse_tensor_memory_bytes") < 2 * ELEMENTS * sizeof(double)) continue;
+    while (client_metric(&client, "mse_tensor_memory_bytes") < 2 * ELEMENTS * sizeof(double))
+        continue;
 
     struct reply reply = client_post(&client, body.bytes);
     expect_exhausted(&reply);

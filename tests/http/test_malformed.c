@@ -1,13 +1,14 @@
-/* test_malformed.c - what is not JSON is 400, at the byte where it stops being JSON, and costs one request. For any
- * running server. */
+/* test_malformed.c - what is not JSON is 400, at the byte where it stops being JSON, and costs one
+ * request. For any running server. */
 #include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A body in two parts: the first may begin a JSON text, the second begins with the byte that cannot follow it; or is
- * empty where the text ends too early. So the length of the first is the offset. */
+/* A body in two parts: the first may begin a JSON text, the second begins with the byte that cannot
+ * follow it; or is empty where the text ends too early. So the length of the first is the offset.
+ */
 struct row {
     const char *good;
     size_t good_length;
@@ -29,17 +30,21 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         char offset[24];
         text_append(&body, row->good, row->good_length);
         text_append(&body, row->bad, row->bad_length);
-        struct reply reply =
-            client_send(&suite_client, (struct request){.body = body.bytes, .length = body.length, .chunked = true});
+        struct reply reply = client_send(
+            &suite_client,
+            (struct request){.body = body.bytes, .length = body.length, .chunked = true});
         cJSON *problem = reply_problem(&reply, 400, slug);
         const cJSON *found = cJSON_GetObjectItemCaseSensitive(problem, "offset");
         if (!found || found->valuedouble != (double)row->good_length)
-            fail_msg("row %zu, %s: the offset is not %zu: %s", i, body.bytes, row->good_length, reply.body.bytes);
+            fail_msg("row %zu, %s: the offset is not %zu: %s", i, body.bytes, row->good_length,
+                     reply.body.bytes);
         snprintf(offset, sizeof offset, "%zu", row->good_length);
-        assert_non_null(strstr(cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring, offset));
+        assert_non_null(
+            strstr(cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring, offset));
         cJSON_Delete(problem);
         reply_free(&reply);
-        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+        client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                      "{\"loss\":4}");
         text_free(&body);
     }
     assert_int_equal(suite_client.connections, 1);
@@ -88,8 +93,9 @@ static void a_text_that_ends_too_early_is_malformed_at_its_length(void **state)
 static void every_proper_prefix_of_a_request_is_malformed_at_its_length(void **state)
 {
     (void)state;
-    static const char whole[] = " {\"predictions\": [[-1.5e+3, 0.25], [1E2,0]],\"t\\u0061rgets\":[[1,2],[3,4]],\n"
-                                "\"\xE2\x82\xAC\\ud83d\\ude00\\/\\n\":[null,true,false,{\"a\":{}},\"\"]}";
+    static const char whole[] =
+        " {\"predictions\": [[-1.5e+3, 0.25], [1E2,0]],\"t\\u0061rgets\":[[1,2],[3,4]],\n"
+        "\"\xE2\x82\xAC\\ud83d\\ude00\\/\\n\":[null,true,false,{\"a\":{}},\"\"]}";
     for (size_t length = 0; length < sizeof whole - 1; length++) {
         const struct row row = {whole, length, "", 0};
         expect_all(&row, 1, "malformed-json");
@@ -331,7 +337,8 @@ static void a_member_name_given_twice_is_refused_at_the_second(void **state)
         ROW("{\"predictions\":[1],", "\"predictions\":[1],\"targets\":[0]}"),
         ROW("{\"predictions\":[1],\"targets\":[0], ", "\"targets\":[0]}"),
         ROW("{\"targets\":[1],\"predictions\":[1],", "\"t\\u0061rgets\" : 1}"),
-        ROW("{\"predictions\":[1],\"targets\":[0],\"reduction\":\"sum\",", "\"reduction\":\"sum\"}"),
+        ROW("{\"predictions\":[1],\"targets\":[0],\"reduction\":\"sum\",",
+            "\"reduction\":\"sum\"}"),
         ROW("{\"x\":{\"a\":1,", "\"a\":2}}"),
         ROW("{\"x\":[0,{\"a\":1,\"b\":[{}],", "\"a\":2}]}"),
         ROW("{\"\":1,", "\"\":2}"),
@@ -359,9 +366,11 @@ static void names_that_differ_at_all_are_no_duplicates(void **state)
     static const char *const bodies[] = {
         "{\"predictions\":[1],\"Predictions\":[1],\"targets\":[1]}",
         "{\"predictions\":[1],\"predictions\\u0000\":[1],\"targets\":[1]}",
-        "{\"predictions\":[1],\"predictions\\u0000a\":[1],\"predictions\\u0000b\":[1],\"targets\":[1]}",
+        "{\"predictions\":[1],\"predictions\\u0000a\":[1],\"predictions\\u0000b\":[1],\"targets\":["
+        "1]}",
         "{\"predictions\":[1],\"targets\":[1],\"a\\u0000\":[1],\"a\\ufffd\":[1]}",
-        "{\"predictions\":[1],\"targets\":[1],\"a\":[{\"b\":1},{\"b\":1},{\"a\":{\"a\":{\"b\":1}}}]}",
+        "{\"predictions\":[1],\"targets\":[1],\"a\":[{\"b\":1},{\"b\":1},{\"a\":{\"a\":{\"b\":1}}}]"
+        "}",
         "{\"predictions\":[1],\"targets\":[1],\"\\u00e9\":1,\"e\\u0301\":1}",
         "{\"predictions\":[1],\"targets\":[1],\"\":1,\" \":1}",
     };
@@ -393,7 +402,8 @@ static void nesting_past_33_levels_is_refused_at_the_bracket(void **state)
         text_repeat(&good, rows[i].opening, rows[i].levels);
         const struct row fits = {good.bytes, good.length, "", 0};
         expect_all(&fits, 1, "malformed-json");
-        const struct row one_more = {good.bytes, good.length, rows[i].opening, strlen(rows[i].opening)};
+        const struct row one_more = {good.bytes, good.length, rows[i].opening,
+                                     strlen(rows[i].opening)};
         expect_all(&one_more, 1, "nesting-too-deep");
         text_free(&good);
     }

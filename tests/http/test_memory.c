@@ -1,4 +1,5 @@
-/* test_memory.c - what a request costs in memory, as the kernel counts it. Starts servers of its own. */
+/* test_memory.c - what a request costs in memory, as the kernel counts it. Starts servers of its
+ * own. */
 #include "client.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -21,14 +22,16 @@ static size_t memory_of(const struct service *service, const char *field)
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     while (fgets(line, sizeof line, file)) {
-        if (strncmp(line, field, strlen(field)) == 0) sscanf(line + strlen(field), ": %zu kB", &kilobytes);
+        if (strncmp(line, field, strlen(field)) == 0)
+            sscanf(line + strlen(field), ": %zu kB", &kilobytes);
     }
     fclose(file);
     assert_true(kilobytes > 0);
     return kilobytes * 1024;
 }
 
-static void print_member(struct text *body, const char *name, const char *first, const char *rest, size_t count)
+static void print_member(struct text *body, const char *name, const char *first, const char *rest,
+                         size_t count)
 {
     text_printf(body, "\"%s\":[%s", name, first);
     text_repeat(body, rest, count - 1);
@@ -48,7 +51,8 @@ static void print_request(struct text *body, size_t count, bool weighted)
     text_printf(body, "}");
 }
 
-/* The bytes an element by which a request of a million of them raises the peak over the idle server. */
+/* The bytes an element by which a request of a million of them raises the peak over the idle
+ * server. */
 static size_t bytes_per_element(bool weighted, bool chunked)
 {
     struct service service;
@@ -56,16 +60,18 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     struct text body = {0};
     service_start(&service, NULL);
     client_init(&client, &service);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
 
     print_request(&body, ELEMENTS, weighted);
-    struct reply reply =
-        client_send(&client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
+    struct reply reply = client_send(
+        &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
     assert_int_equal(reply.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
-    print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n", idle / 1024, peak / 1024,
-                  (double)(peak - idle) / (double)ELEMENTS, body.length / 1000000);
+    print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n",
+                  idle / 1024, peak / 1024, (double)(peak - idle) / (double)ELEMENTS,
+                  body.length / 1000000);
     reply_free(&reply);
     text_free(&body);
     client_free(&client);
@@ -88,8 +94,8 @@ static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
     assert_in_range(bytes_per_element(true, false), 23, 28);
 }
 
-/* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions' place. Holds in any
- * build. */
+/* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions'
+ * place. Holds in any build. */
 static void a_budget_of_20_bytes_an_element_is_enough(void **state)
 {
     (void)state;
@@ -125,11 +131,14 @@ static void memory_goes_back_to_the_system(void **state)
     text_printf(&body, ",");
     print_member(&body, "targets", "0", ",0", ELEMENTS);
     text_printf(&body, ",\"gradients\":[]}");
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
     for (int i = 0; i < 5; i++) client_expect(&client, body.bytes, "{\"loss\":1}");
-    /* a small request on the same connection: the large one's memory was freed before it was answered */
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    /* a small request on the same connection: the large one's memory was freed before it was
+     * answered */
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
     size_t after = memory_of(&service, "VmRSS");
     print_message("idle %zu KB, after five million elements %zu KB\n", idle / 1024, after / 1024);
     assert_true(after < idle + 2 * 1024 * 1024);
@@ -139,7 +148,8 @@ static void memory_goes_back_to_the_system(void **state)
 }
 
 /* Posts a request and reads the beginning of its answer only. */
-static void read_nothing_of(struct wire *wire, const struct service *service, const struct text *body)
+static void read_nothing_of(struct wire *wire, const struct service *service,
+                            const struct text *body)
 {
     const int little = 8192;
     wire_connect(wire, service);
@@ -149,8 +159,8 @@ static void read_nothing_of(struct wire *wire, const struct service *service, co
     wire_await(wire);
 }
 
-/* Their answers, of 10 MB each, are written as they are read: beside its numbers a request holds the connection's pool
- * of 64 KB and little more, wherever it stands. */
+/* Their answers, of 10 MB each, are written as they are read: beside its numbers a request holds
+ * the connection's pool of 64 KB and little more, wherever it stands. */
 static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
 {
     enum { READERS = 8, ELEMENTS_EACH = 250000, BESIDE_NUMBERS = 96 * 1024 };
@@ -161,20 +171,24 @@ static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
     struct text body = {0};
     service_start(&service, (const char *const[]){"--threads", "1", NULL});
     client_init(&client, &service);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
     size_t idle = memory_of(&service, "VmRSS");
     print_request(&body, ELEMENTS_EACH, false);
     for (int i = 0; i < READERS; i++) read_nothing_of(&wires[i], &service, &body);
 
     uint64_t numbers = client_metric(&client, "mse_tensor_memory_bytes");
     size_t held = memory_of(&service, "VmRSS") - idle;
-    print_message("%d slow readers: %zu KB, %" PRIu64 " KB of them numbers\n", READERS, held / 1024, numbers / 1024);
+    print_message("%d slow readers: %zu KB, %" PRIu64 " KB of them numbers\n", READERS, held / 1024,
+                  numbers / 1024);
     assert_in_range(numbers, READERS * ELEMENTS_EACH * 16, READERS * ELEMENTS_EACH * 20);
     if (!service_is_sanitized()) assert_true(held <= numbers + (size_t)READERS * BESIDE_NUMBERS);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}", "{\"loss\":4}");
+    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
+                  "{\"loss\":4}");
 
     for (int i = 0; i < READERS; i++) wire_abort(&wires[i]);
-    while (client_metric(&client, "mse_tensor_memory_bytes") > 0) continue; /* until the server has seen them go */
+    while (client_metric(&client, "mse_tensor_memory_bytes") > 0)
+        continue; /* until the server has seen them go */
     text_free(&body);
     client_free(&client);
     service_close(&service);

@@ -1,4 +1,5 @@
-/* test_mse.c - POST /mse answers the right numbers, to the last bit, in the right form. For any running server. */
+/* test_mse.c - POST /mse answers the right numbers, to the last bit, in the right form. For any
+ * running server. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -11,9 +12,9 @@ static void the_call_in_the_readme_is_answered_as_it_says(void **state)
 {
     (void)state;
     /* curl -d sends this media type unasked */
-    struct reply reply =
-        client_send(&suite_client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
-                                                    .content_type = "application/x-www-form-urlencoded"});
+    struct reply reply = client_send(
+        &suite_client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
+                                        .content_type = "application/x-www-form-urlencoded"});
     reply_is(&reply, "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
     reply_free(&reply);
 }
@@ -59,7 +60,8 @@ static void the_worked_example_gives_every_published_digit(void **state)
     const cJSON *expected = cJSON_GetObjectItemCaseSensitive(published, "gradient_of_predictions");
     assert_int_equal(cJSON_GetArraySize(gradient), 27);
     assert_int_equal(cJSON_GetArraySize(expected), 27);
-    for (int i = 0; i < 27; i++) expect_published(cJSON_GetArrayItem(gradient, i), cJSON_GetArrayItem(expected, i), 6);
+    for (int i = 0; i < 27; i++)
+        expect_published(cJSON_GetArrayItem(gradient, i), cJSON_GetArrayItem(expected, i), 6);
 
     cJSON_Delete(answer);
     reply_free(&reply);
@@ -74,62 +76,74 @@ static void weights_divide_by_their_sum_under_mean_and_multiply_under_the_others
 {
     (void)state;
 #define WEIGHTED "\"predictions\":[0.5,1.5],\"targets\":[0,2],\"weights\":[1,3]"
-    client_expect(&suite_client, "{" WEIGHTED "}",
-                  "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}");
+    client_expect(
+        &suite_client, "{" WEIGHTED "}",
+        "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}");
     client_expect(&suite_client, "{" WEIGHTED ",\"reduction\":\"sum\"}",
                   "{\"loss\":1,\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}");
-    client_expect(&suite_client, "{" WEIGHTED ",\"reduction\":\"none\"}",
-                  "{\"loss\":[0.25,0.75],\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}");
+    client_expect(
+        &suite_client, "{" WEIGHTED ",\"reduction\":\"none\"}",
+        "{\"loss\":[0.25,0.75],\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}");
 }
 
 static void each_reduction_has_its_loss_and_gradients(void **state)
 {
     (void)state;
 #define PLAIN "\"predictions\":[1,2,4],\"targets\":[0,4,1]"
-    client_expect(
-        &suite_client, "{" PLAIN ",\"reduction\":\"mean\"}",
-        "{\"loss\":4.666666666666667,\"gradients\":{\"predictions\":[0.6666666666666666,-1.3333333333333333,2],"
-        "\"targets\":[-0.6666666666666666,1.3333333333333333,-2]}}");
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"mean\"}",
+                  "{\"loss\":4.666666666666667,\"gradients\":{\"predictions\":[0.6666666666666666,-"
+                  "1.3333333333333333,2],"
+                  "\"targets\":[-0.6666666666666666,1.3333333333333333,-2]}}");
     client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\"}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
-    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"none\"}",
-                  "{\"loss\":[1,4,9],\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
+    client_expect(
+        &suite_client, "{" PLAIN ",\"reduction\":\"none\"}",
+        "{\"loss\":[1,4,9],\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
 static void only_the_gradients_asked_for_are_given_in_a_fixed_order(void **state)
 {
     (void)state;
-    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[]}", "{\"loss\":14}");
-    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"none\",\"gradients\":[]}", "{\"loss\":[1,4,9]}");
-    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"predictions\"]}",
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[]}",
+                  "{\"loss\":14}");
+    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"none\",\"gradients\":[]}",
+                  "{\"loss\":[1,4,9]}");
+    client_expect(&suite_client,
+                  "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"predictions\"]}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6]}}");
     client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\"]}",
                   "{\"loss\":14,\"gradients\":{\"targets\":[-2,4,-6]}}");
-    client_expect(&suite_client, "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\",\"predictions\"]}",
+    client_expect(&suite_client,
+                  "{" PLAIN ",\"reduction\":\"sum\",\"gradients\":[\"targets\",\"predictions\"]}",
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
 static void members_may_stand_in_any_order_with_any_white_space_and_escapes(void **state)
 {
     (void)state;
-    client_expect(
-        &suite_client,
-        "\t\r\n {\n\"gradients\" :[ \"t\\u0061rgets\" ,\"predictions\"],\t\"reduction\": \"\\u0073um\" ,"
-        " \"weights\":[ 1.0 , 1e0,10e-1],\r\"t\\u0061rgets\":[0,4 ,1 ] ,\"\\u0070redictions\" :\n[1,2, 4]}\r\n\t ",
-        "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
+    client_expect(&suite_client,
+                  "\t\r\n {\n\"gradients\" :[ \"t\\u0061rgets\" ,\"predictions\"],\t\"reduction\": "
+                  "\"\\u0073um\" ,"
+                  " \"weights\":[ 1.0 , 1e0,10e-1],\r\"t\\u0061rgets\":[0,4 ,1 ] "
+                  ",\"\\u0070redictions\" :\n[1,2, 4]}\r\n\t ",
+                  "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
 static void answers_have_the_shape_of_their_inputs(void **state)
 {
     (void)state;
     client_expect(&suite_client, "{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]]}",
-                  "{\"loss\":7.5,\"gradients\":{\"predictions\":[[0.5,1],[1.5,2]],\"targets\":[[-0.5,-1],[-1.5,-2]]}}");
+                  "{\"loss\":7.5,\"gradients\":{\"predictions\":[[0.5,1],[1.5,2]],\"targets\":[[-0."
+                  "5,-1],[-1.5,-2]]}}");
+    client_expect(
+        &suite_client,
+        "{\"predictions\":[[[1]],[[2]],[[3]]],\"targets\":[[[1]],[[1]],[[1]]],\"reduction\":"
+        "\"none\"}",
+        "{\"loss\":[[[0]],[[1]],[[4]]],"
+        "\"gradients\":{\"predictions\":[[[0]],[[2]],[[4]]],\"targets\":[[[0]],[[-2]],[[-4]]]}}");
     client_expect(&suite_client,
-                  "{\"predictions\":[[[1]],[[2]],[[3]]],\"targets\":[[[1]],[[1]],[[1]]],\"reduction\":\"none\"}",
-                  "{\"loss\":[[[0]],[[1]],[[4]]],"
-                  "\"gradients\":{\"predictions\":[[[0]],[[2]],[[4]]],\"targets\":[[[0]],[[-2]],[[-4]]]}}");
-    client_expect(&suite_client,
-                  "{\"predictions\":[[1,2,3]],\"targets\":[[0,0,0]],\"weights\":[[1,2,1]],\"reduction\":\"none\","
+                  "{\"predictions\":[[1,2,3]],\"targets\":[[0,0,0]],\"weights\":[[1,2,1]],"
+                  "\"reduction\":\"none\","
                   "\"gradients\":[]}",
                   "{\"loss\":[[1,8,9]]}");
 }

@@ -32,8 +32,9 @@ static void expect_one_line(const char *text)
 static void help_names_every_option(void **state)
 {
     (void)state;
-    static const char *const names[] = {"--listen",        "--threads", "--max-body", "--max-memory",
-                                        "--drain-timeout", "--check",   "--help",     "--version"};
+    static const char *const names[] = {"--listen",     "--threads",       "--max-body",
+                                        "--max-memory", "--drain-timeout", "--check",
+                                        "--help",       "--version"};
     assert_int_equal(run((const char *const[]){"--help", NULL}), 0);
     for (size_t i = 0; i < COUNT(names); i++)
         if (!strstr(out, names[i])) fail_msg("%s is missing:\n%s", names[i], out);
@@ -105,7 +106,8 @@ static void a_bad_option_is_one_line_that_names_it_and_status_2(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         int status = run(rows[i].arguments);
-        if (status != 2) fail_msg("%s %s: status %d", rows[i].arguments[0], rows[i].arguments[1], status);
+        if (status != 2)
+            fail_msg("%s %s: status %d", rows[i].arguments[0], rows[i].arguments[1], status);
         expect_one_line(error);
         if (!strstr(error, rows[i].named)) fail_msg("%s is not named: %s", rows[i].named, error);
         assert_string_equal(out, "");
@@ -180,7 +182,8 @@ static void options_in_range_start_a_server(void **state)
 {
     (void)state;
     expect_service((const char *const[]){"--threads", "1", NULL});
-    expect_service((const char *const[]){"--threads", "7", "--max-body", "1G", "--max-memory", "1M", NULL});
+    expect_service(
+        (const char *const[]){"--threads", "7", "--max-body", "1G", "--max-memory", "1M", NULL});
     expect_service((const char *const[]){"--drain-timeout", "0ms", NULL});
     expect_service((const char *const[]){"--drain-timeout", "2m", "--max-body", "49", NULL});
     expect_service((const char *const[]){"--listen", "127.0.0.2:0", NULL});
@@ -222,7 +225,8 @@ static void check_tells_a_live_server_from_a_dead_one(void **state)
     char address[128];
     service_start(&service, NULL);
     snprintf(address, sizeof address, "%s:%s", service.host, service.port);
-    for (int i = 0; i < 3; i++) assert_int_equal(run((const char *const[]){"--check", "--listen", address, NULL}), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run((const char *const[]){"--check", "--listen", address, NULL}), 0);
     setenv("MSE_LISTEN", address, 1); /* as in a container, where HEALTHCHECK has no arguments */
     assert_int_equal(run((const char *const[]){"--check", NULL}), 0);
     unsetenv("MSE_LISTEN");
@@ -240,7 +244,8 @@ static void closed_standard_descriptors_become_no_sockets(void **state)
         assert_true(i < 1000);
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     }
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+               strlen(good), good);
     struct reply reply = wire_reply(&wire, false);
     reply_is(&reply, good_answer);
     reply_free(&reply);

@@ -1,4 +1,5 @@
-/* test_protocol.c - HTTP itself: methods, framing, connections that live on. For any running server. */
+/* test_protocol.c - HTTP itself: methods, framing, connections that live on. For any running
+ * server. */
 #include "suite.h"
 #include "wire.h"
 
@@ -12,7 +13,8 @@ static const char good_answer[] = "{\"loss\":4}";
 /* Sends the request for the good answer with these additional header lines, each with its CR LF. */
 static void send_good(struct wire *wire, const char *headers)
 {
-    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n%s\r\n%s", strlen(good), headers, good);
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n%s\r\n%s",
+               strlen(good), headers, good);
 }
 
 static void expect_good(struct wire *wire)
@@ -25,7 +27,8 @@ static void expect_good(struct wire *wire)
 static void expect_status(struct wire *wire, long status)
 {
     struct reply reply = wire_reply(wire, false);
-    if (reply.status != status) fail_msg("status %ld, not %ld: %s", reply.status, status, reply.body.bytes);
+    if (reply.status != status)
+        fail_msg("status %ld, not %ld: %s", reply.status, status, reply.body.bytes);
     reply_free(&reply);
 }
 
@@ -66,8 +69,12 @@ static void options_tells_the_methods(void **state)
         const char *target;
         const char *allow;
     } rows[] = {
-        {"/mse", "POST, OPTIONS"},         {"/mse?a=b", "POST, OPTIONS"},           {"/healthz", "GET, HEAD, OPTIONS"},
-        {"/readyz", "GET, HEAD, OPTIONS"}, {"/openapi.yaml", "GET, HEAD, OPTIONS"}, {"*", "GET, HEAD, POST, OPTIONS"},
+        {"/mse", "POST, OPTIONS"},
+        {"/mse?a=b", "POST, OPTIONS"},
+        {"/healthz", "GET, HEAD, OPTIONS"},
+        {"/readyz", "GET, HEAD, OPTIONS"},
+        {"/openapi.yaml", "GET, HEAD, OPTIONS"},
+        {"*", "GET, HEAD, POST, OPTIONS"},
     };
     struct wire wire;
     wire_connect(&wire, &suite_service);
@@ -89,14 +96,23 @@ static void a_path_means_the_same_however_it_is_spelled(void **state)
 {
     (void)state;
     static const char *const targets[] = {
-        "/mse",     "/mse?",  "/mse?predictions=1&x", "/mse?a=%00%ff",    "/mse?/../healthz", "/%6dse", "/%6D%73%65",
-        "/m%73e?q", "/mse??", "http://localhost/mse", "http://a/%6dse?x",
+        "/mse",
+        "/mse?",
+        "/mse?predictions=1&x",
+        "/mse?a=%00%ff",
+        "/mse?/../healthz",
+        "/%6dse",
+        "/%6D%73%65",
+        "/m%73e?q",
+        "/mse??",
+        "http://localhost/mse",
+        "http://a/%6dse?x",
     };
     struct wire wire;
     wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(targets); i++) {
-        wire_print(&wire, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", targets[i], strlen(good),
-                   good);
+        wire_print(&wire, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+                   targets[i], strlen(good), good);
         expect_good(&wire);
     }
     wire_close(&wire);
@@ -144,7 +160,8 @@ static const struct {
      200, false, "{\"loss\":16}"},
     {"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nGET /", 404, false, NULL},
     {"PUT /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 405, false, NULL},
-    {"POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 3\r\n\r\n1,2", 415, false, NULL},
+    {"POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 3\r\n\r\n1,2", 415,
+     false, NULL},
     {"OPTIONS /mse HTTP/1.1\r\nHost: a\r\n\r\n", 204, false, ""},
     {"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", 200, false, "{\"status\":\"ready\"}"},
 };
@@ -161,7 +178,8 @@ static void pipelined_requests_are_answered_in_their_order(void **state)
     for (int round = 0; round < 20; round++) {
         for (size_t i = 0; i < COUNT(pipelined); i++) {
             struct reply reply = wire_reply(&wire, pipelined[i].is_head);
-            if (reply.status != pipelined[i].status) fail_msg("request %zu: status %ld", i, reply.status);
+            if (reply.status != pipelined[i].status)
+                fail_msg("request %zu: status %ld", i, reply.status);
             if (pipelined[i].body) assert_string_equal(reply.body.bytes, pipelined[i].body);
             reply_free(&reply);
         }
@@ -197,13 +215,15 @@ static void who_expects_leave_gets_it_and_then_the_answer(void **state)
     struct wire wire;
     wire_connect(&wire, &suite_service);
     for (int i = 0; i < 3; i++) {
-        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
-                   strlen(good));
+        wire_print(
+            &wire,
+            "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
+            strlen(good));
         expect_status(&wire, 100);
         wire_send(&wire, good, strlen(good));
         expect_good(&wire);
-        wire_print(&wire,
-                   "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: "
+                          "100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n");
         expect_status(&wire, 100);
         wire_chunk(&wire, good, strlen(good));
         wire_chunk(&wire, "", 0);
@@ -219,7 +239,8 @@ static void chunks_may_have_extensions_leading_zeros_and_trailers(void **state)
     wire_connect(&wire, &suite_service);
     wire_print(&wire,
                "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-               "000a;name=value\r\n%.10s\r\n%zX\r\n%s\r\n0;last\r\nTrailer: 1\r\nContent-Length: 5\r\n\r\n",
+               "000a;name=value\r\n%.10s\r\n%zX\r\n%s\r\n0;last\r\nTrailer: 1\r\nContent-Length: "
+               "5\r\n\r\n",
                good, strlen(good) - 10, good + 10);
     expect_good(&wire);
     send_good(&wire, "");
@@ -230,11 +251,13 @@ static void chunks_may_have_extensions_leading_zeros_and_trailers(void **state)
 static void an_empty_body_is_malformed_json_in_any_framing(void **state)
 {
     (void)state;
-    static const char *const framings[] = {"", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n"};
+    static const char *const framings[] = {"", "Content-Length: 0\r\n",
+                                           "Transfer-Encoding: chunked\r\n"};
     struct wire wire;
     wire_connect(&wire, &suite_service);
     for (size_t i = 0; i < COUNT(framings); i++) {
-        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\n%s\r\n%s", framings[i], i == 2 ? "0\r\n\r\n" : "");
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\n%s\r\n%s", framings[i],
+                   i == 2 ? "0\r\n\r\n" : "");
         struct reply reply = wire_reply(&wire, false);
         reply_is_problem(&reply, 400, "malformed-json", NULL, 0);
         reply_free(&reply);
@@ -247,10 +270,11 @@ static void a_body_nobody_asked_for_is_read_and_ignored(void **state)
     (void)state;
     struct wire wire;
     wire_connect(&wire, &suite_service);
-    wire_print(&wire,
-               "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nPUT / HTTP/1.1\r\nHost: evil\r\n\r\n");
+    wire_print(&wire, "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nPUT / "
+                      "HTTP/1.1\r\nHost: evil\r\n\r\n");
     expect_status(&wire, 200);
-    wire_print(&wire, "OPTIONS /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    wire_print(&wire, "OPTIONS /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                      "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     expect_status(&wire, 204);
     send_good(&wire, "");
     expect_good(&wire);
@@ -299,7 +323,8 @@ static void http_1_0_is_spoken_too(void **state)
 static void a_small_answer_tells_its_length(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {good, "{", "[]", "{\"predictions\":[1,2,3],\"targets\":[0,0,0]}"};
+    static const char *const bodies[] = {good, "{", "[]",
+                                         "{\"predictions\":[1,2,3],\"targets\":[0,0,0]}"};
     for (size_t i = 0; i < COUNT(bodies); i++) {
         char length[32];
         struct reply reply = client_send(&suite_client, (struct request){.body = bodies[i]});
@@ -319,13 +344,17 @@ static void a_head_that_could_be_read_in_two_ways_is_refused(void **state)
         "POST /mse HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
         "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
-        "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+        "2\r\n\r\n0\r\n\r\n",
         "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
         "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
-        "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
         "POST /mse HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
     };
     for (size_t i = 0; i < COUNT(heads); i++) {
         struct wire wire;
@@ -377,7 +406,8 @@ static void headers_are_bounded(void **state)
     struct wire wire;
     wire_connect(&wire, &suite_service);
     text_printf(&head, "GET /healthz HTTP/1.1\r\nHost: a\r\n");
-    for (int i = 0; i < 100; i++) text_printf(&head, "X-Header-%d: some value of an ordinary length\r\n", i);
+    for (int i = 0; i < 100; i++)
+        text_printf(&head, "X-Header-%d: some value of an ordinary length\r\n", i);
     text_printf(&head, "\r\n");
     wire_send(&wire, head.bytes, head.length);
     expect_status(&wire, 200);

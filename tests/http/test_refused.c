@@ -1,5 +1,5 @@
-/* test_refused.c - requests that their path, method or headers refuse: 404, 405, 406, 413, 415, in this order. For any
- * running server. */
+/* test_refused.c - requests that their path, method or headers refuse: 404, 405, 406, 413, 415, in
+ * this order. For any running server. */
 #include "suite.h"
 #include "wire.h"
 
@@ -43,12 +43,14 @@ static void a_path_that_is_not_there_is_not_found(void **state)
                                         "/problems/draining",
                                         "/openapi.yaml/x",
                                         "/%"};
-    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"};
+    static const char *const methods[] = {"GET",   "POST",    "PUT", "DELETE",
+                                          "PATCH", "OPTIONS", "BREW"};
     for (size_t i = 0; i < COUNT(paths); i++) {
         for (size_t j = 0; j < COUNT(methods); j++) {
-            struct reply reply =
-                expect_problem((struct request){.path = paths[i], .method = methods[j], .body = j % 2 ? good : NULL},
-                               404, "not-found");
+            struct reply reply = expect_problem((struct request){.path = paths[i],
+                                                                 .method = methods[j],
+                                                                 .body = j % 2 ? good : NULL},
+                                                404, "not-found");
             assert_non_null(strstr(reply.body.bytes, "/mse, /healthz, /readyz"));
             reply_free(&reply);
         }
@@ -64,15 +66,22 @@ static void a_method_that_is_not_there_is_refused_with_those_that_are(void **sta
         const char *methods[8];
     } rows[] = {
         {"/mse", "POST, OPTIONS", {"GET", "PUT", "DELETE", "PATCH", "TRACE", "post", "BREW"}},
-        {"/healthz", "GET, HEAD, OPTIONS", {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
-        {"/readyz", "GET, HEAD, OPTIONS", {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
-        {"/openapi.yaml", "GET, HEAD, OPTIONS", {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
+        {"/healthz",
+         "GET, HEAD, OPTIONS",
+         {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
+        {"/readyz",
+         "GET, HEAD, OPTIONS",
+         {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
+        {"/openapi.yaml",
+         "GET, HEAD, OPTIONS",
+         {"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "BREW"}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t j = 0; rows[i].methods[j]; j++) {
-            struct reply reply = expect_problem(
-                (struct request){.path = rows[i].path, .method = rows[i].methods[j], .body = j % 2 ? good : NULL}, 405,
-                "method-not-allowed");
+            struct reply reply = expect_problem((struct request){.path = rows[i].path,
+                                                                 .method = rows[i].methods[j],
+                                                                 .body = j % 2 ? good : NULL},
+                                                405, "method-not-allowed");
             reply_has_header(&reply, "Allow", rows[i].allow);
             reply_free(&reply);
         }
@@ -97,7 +106,8 @@ static void json_is_read_under_its_own_name_under_none_and_under_that_of_curl(vo
         "application/x-www-form-urlencoded; charset=UTF-8",
     };
     for (size_t i = 0; i < COUNT(types); i++) {
-        struct reply reply = client_send(&suite_client, (struct request){.body = good, .content_type = types[i]});
+        struct reply reply =
+            client_send(&suite_client, (struct request){.body = good, .content_type = types[i]});
         reply_is(&reply, good_answer);
         reply_free(&reply);
     }
@@ -124,7 +134,8 @@ static void another_media_type_is_refused_with_the_one_there_is(void **state)
     };
     for (size_t i = 0; i < COUNT(types); i++) {
         struct reply reply =
-            expect_problem((struct request){.body = good, .content_type = types[i]}, 415, "unsupported-media-type");
+            expect_problem((struct request){.body = good, .content_type = types[i]}, 415,
+                           "unsupported-media-type");
         assert_non_null(strstr(reply.body.bytes, "application/json"));
         reply_free(&reply);
     }
@@ -133,10 +144,12 @@ static void another_media_type_is_refused_with_the_one_there_is(void **state)
 static void a_body_that_is_compressed_is_refused(void **state)
 {
     (void)state;
-    struct reply reply = expect_problem((struct request){.body = good, .headers = {"Content-Encoding: gzip"}}, 415,
-                                        "unsupported-media-type");
+    struct reply reply =
+        expect_problem((struct request){.body = good, .headers = {"Content-Encoding: gzip"}}, 415,
+                       "unsupported-media-type");
     reply_free(&reply);
-    reply = client_send(&suite_client, (struct request){.body = good, .headers = {"Content-Encoding: identity"}});
+    reply = client_send(&suite_client,
+                        (struct request){.body = good, .headers = {"Content-Encoding: identity"}});
     reply_is(&reply, good_answer);
     reply_free(&reply);
 }
@@ -162,13 +175,16 @@ static void accept_is_heeded_by_its_closest_range(void **state)
         "text/html;level=1, application/json;q=0.4, */*;q=0",
     };
     for (size_t i = 0; i < COUNT(accepting); i++) {
-        struct reply reply = client_send(&suite_client, (struct request){.body = good, .accept = accepting[i]});
+        struct reply reply =
+            client_send(&suite_client, (struct request){.body = good, .accept = accepting[i]});
         reply_is(&reply, good_answer);
         reply_free(&reply);
     }
     /* several lines are one list */
-    struct reply reply = client_send(
-        &suite_client, (struct request){.body = good, .accept = "text/html", .headers = {"Accept: application/json"}});
+    struct reply reply =
+        client_send(&suite_client, (struct request){.body = good,
+                                                    .accept = "text/html",
+                                                    .headers = {"Accept: application/json"}});
     reply_is(&reply, good_answer);
     reply_free(&reply);
 
@@ -189,7 +205,8 @@ static void accept_is_heeded_by_its_closest_range(void **state)
         "text/html, application/json;q=0",
     };
     for (size_t i = 0; i < COUNT(refusing); i++) {
-        reply = expect_problem((struct request){.body = good, .accept = refusing[i]}, 406, "not-acceptable");
+        reply = expect_problem((struct request){.body = good, .accept = refusing[i]}, 406,
+                               "not-acceptable");
         assert_non_null(strstr(reply.body.bytes, "application/json"));
         reply_free(&reply);
     }
@@ -209,8 +226,8 @@ static void what_is_read_is_given_whatever_is_accepted(void **state)
     static const char *const accepts[] = {NULL, "*/*", "application/json", "text/html", "*/*;q=0"};
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t j = 0; j < COUNT(accepts); j++) {
-            struct reply reply =
-                client_send(&suite_client, (struct request){.path = rows[i].path, .accept = accepts[j]});
+            struct reply reply = client_send(
+                &suite_client, (struct request){.path = rows[i].path, .accept = accepts[j]});
             assert_int_equal(reply.status, 200);
             reply_has_header(&reply, "Content-Type", rows[i].type);
             reply_free(&reply);
@@ -227,11 +244,13 @@ static void the_first_thing_wrong_decides(void **state)
     struct reply reply;
 
     reply = expect_problem(
-        (struct request){.method = "PUT", .path = "/", .body = bad, .content_type = text, .accept = text}, 404,
-        "not-found");
+        (struct request){
+            .method = "PUT", .path = "/", .body = bad, .content_type = text, .accept = text},
+        404, "not-found");
     reply_free(&reply);
-    reply = expect_problem((struct request){.method = "PUT", .body = bad, .content_type = text, .accept = text}, 405,
-                           "method-not-allowed");
+    reply = expect_problem(
+        (struct request){.method = "PUT", .body = bad, .content_type = text, .accept = text}, 405,
+        "method-not-allowed");
     reply_free(&reply);
     reply = expect_problem((struct request){.body = bad, .content_type = text, .accept = text}, 415,
                            "unsupported-media-type");
@@ -261,27 +280,34 @@ static void a_body_that_is_announced_too_large_is_refused_before_it_is_sent(void
 {
     (void)state;
     expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\n" TOO_LARGE, 413, "body-too-large");
-    expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" TOO_LARGE, 413, "body-too-large");
-    expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nAccept: text/csv\r\n" TOO_LARGE,
+    expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" TOO_LARGE,
                           413, "body-too-large");
+    expect_at_the_headers(
+        "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nAccept: text/csv\r\n" TOO_LARGE,
+        413, "body-too-large");
     expect_at_the_headers("POST /mse HTTP/1.0\r\n" TOO_LARGE, 413, "body-too-large");
     expect_at_the_headers("PUT /mse HTTP/1.1\r\nHost: a\r\n" TOO_LARGE, 405, "method-not-allowed");
-    expect_at_the_headers("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" TOO_LARGE, 404, "not-found");
+    expect_at_the_headers("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" TOO_LARGE, 404,
+                          "not-found");
 }
 
 static void who_waits_for_leave_is_refused_at_once(void **state)
 {
     (void)state;
-    expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n"
-                          "Content-Type: text/csv\r\n",
-                          415, "unsupported-media-type");
-    expect_at_the_headers("POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n"
-                          "Accept: text/csv\r\n",
-                          406, "not-acceptable");
-    expect_at_the_headers("POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n", 404,
-                          "not-found");
-    expect_at_the_headers("DELETE /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 10\r\n", 405,
-                          "method-not-allowed");
+    expect_at_the_headers(
+        "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n"
+        "Content-Type: text/csv\r\n",
+        415, "unsupported-media-type");
+    expect_at_the_headers(
+        "POST /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n"
+        "Accept: text/csv\r\n",
+        406, "not-acceptable");
+    expect_at_the_headers(
+        "POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n", 404,
+        "not-found");
+    expect_at_the_headers(
+        "DELETE /mse HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 10\r\n", 405,
+        "method-not-allowed");
 }
 
 int main(void)

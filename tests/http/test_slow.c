@@ -1,5 +1,5 @@
-/* test_slow.c - callers who take their time: what a request, an idle connection and too many of them may cost. Starts
- * servers of its own. */
+/* test_slow.c - callers who take their time: what a request, an idle connection and too many of
+ * them may cost. Starts servers of its own. */
 #include "client.h"
 #include "cmocka_all.h"
 #include "wire.h"
@@ -28,7 +28,8 @@ static void drip(struct wire *wire, const char *byte, int times)
 
 static void post_good(struct wire *wire)
 {
-    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good),
+               good);
     struct reply reply = wire_reply(wire, false);
     reply_is(&reply, good_answer);
     reply_free(&reply);
@@ -114,11 +115,13 @@ static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **st
         "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{\"targets\":[1"};
     (void)state;
     struct service service;
-    service_start(&service, (const char *const[]){"--request-timeout", "30m", "--idle-timeout", "30m", NULL});
+    service_start(&service,
+                  (const char *const[]){"--request-timeout", "30m", "--idle-timeout", "30m", NULL});
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct wire wire;
         wire_connect(&wire, &service);
-        assert_int_equal(send(wire.socket, pieces[i], strlen(pieces[i]), MSG_MORE), strlen(pieces[i]));
+        assert_int_equal(send(wire.socket, pieces[i], strlen(pieces[i]), MSG_MORE),
+                         strlen(pieces[i]));
         assert_int_equal(shutdown(wire.socket, SHUT_WR), 0);
         assert_true(wire_is_closed(&wire));
         wire_close(&wire);
@@ -134,7 +137,8 @@ static void a_caller_that_ends_its_side_gets_its_answer(void **state)
     service_start(&service, NULL);
     for (int i = 0; i < 20; i++) {
         char request[256];
-        int length = snprintf(request, sizeof request, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+        int length = snprintf(request, sizeof request,
+                              "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
                               strlen(good), good);
         wire_connect(&wire, &service);
         assert_int_equal(send(wire.socket, request, (size_t)length, MSG_MORE), length);
@@ -158,7 +162,9 @@ static void slow_callers_cost_others_nothing(void **state)
     service_start(&service, (const char *const[]){"--threads", "1", NULL});
     for (int i = 0; i < SLOW; i++) {
         wire_connect(&slow[i], &service);
-        wire_print(&slow[i], "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{\"predictions\":[1");
+        wire_print(
+            &slow[i],
+            "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{\"predictions\":[1");
     }
     wire_connect(&wire, &service);
     for (int i = 0; i < 100; i++) post_good(&wire);
@@ -180,7 +186,8 @@ static void one_connection_too_many_is_told_so_and_harms_nobody(void **state)
     }
     for (int i = 0; i < 5; i++) {
         wire_connect(&surplus, &service);
-        wire_print(&surplus, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good), good);
+        wire_print(&surplus, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+                   strlen(good), good);
         struct reply reply = wire_reply(&surplus, false);
         reply_is_problem(&reply, 503, "too-many-connections", NULL, -1);
         reply_has_header(&reply, "Retry-After", "1");

@@ -1,5 +1,5 @@
-/* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut. For any running
- * server. */
+/* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut.
+ * For any running server. */
 #include "oracle.h"
 #include "random.h"
 #include "suite.h"
@@ -23,7 +23,8 @@ static double next_number(const char **text)
 
 static void skip_text(const char **text, const char *expected)
 {
-    if (strncmp(*text, expected, strlen(expected)) != 0) fail_msg("%.40s stands for %s", *text, expected);
+    if (strncmp(*text, expected, strlen(expected)) != 0)
+        fail_msg("%.40s stands for %s", *text, expected);
     *text += strlen(expected);
 }
 
@@ -48,10 +49,11 @@ static void expect_large(size_t n, bool chunked)
     oracle_loss(&question, &loss);
     oracle_gradient(&question, gradient);
 
-    struct reply reply = client_send(&suite_client, (struct request){.body = body.bytes,
-                                                                     .length = body.length,
-                                                                     .content_type = "application/json",
-                                                                     .chunked = chunked});
+    struct reply reply =
+        client_send(&suite_client, (struct request){.body = body.bytes,
+                                                    .length = body.length,
+                                                    .content_type = "application/json",
+                                                    .chunked = chunked});
     assert_int_equal(reply.status, 200);
     const char *text = reply.body.bytes;
     skip_text(&text, "{\"loss\":");
@@ -87,9 +89,11 @@ static void a_million_elements_are_answered_in_full(void **state)
 /* ---- the same body in other pieces */
 
 static const char *const cut_bodies[] = {
-    ("{ \"predictions\": [-1.25e+1, 0.1],\"t\\u0061rgets\":[[0]],\"\xE2\x82\xAC\\ud83d\\ude00\":true , "
+    ("{ \"predictions\": [-1.25e+1, "
+     "0.1],\"t\\u0061rgets\":[[0]],\"\xE2\x82\xAC\\ud83d\\ude00\":true , "
      "\"gradients\":[]}"),
-    "{\"predictions\": [[-1.25e+1, 2.5], [0.1,7]], \"targets\":[[1,2],[3,4e-1]], \"reduction\":\"\\u0073um\"} ",
+    "{\"predictions\": [[-1.25e+1, 2.5], [0.1,7]], \"targets\":[[1,2],[3,4e-1]], "
+    "\"reduction\":\"\\u0073um\"} ",
     "{\"predictions\": [1, 2], \"targets\": [0, 0e+], \"weights\": [1, 2]}",
     "{\"predictions\": [1, 2], \"targets\": [0, 0], \"targets\": [1, 2]}",
     "{\"predictions\": [1, 1e999], \"targets\": [0, \"\xC3\xA9\"], \"bogus\": [1, null]}",
@@ -97,7 +101,9 @@ static const char *const cut_bodies[] = {
 
 static void send_head(struct wire *wire, const char *framing)
 {
-    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n%s\r\n\r\n", framing);
+    wire_print(wire,
+               "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n%s\r\n\r\n",
+               framing);
 }
 
 static void expect_reply(struct wire *wire, const struct reply *expected)

@@ -59,8 +59,9 @@ static int split(const char *printed, char *digits)
     return atoi(printed + 1);
 }
 
-/* The shortest digits that read back as magnitude, the closest of those. The closest decimal of a given length may miss
- * where the next one up hits: below a power of two doubles lie closer together than above it. */
+/* The shortest digits that read back as magnitude, the closest of those. The closest decimal of a
+ * given length may miss where the next one up hits: below a power of two doubles lie closer
+ * together than above it. */
 static int shortest(double magnitude, char *digits)
 {
     char printed[40];

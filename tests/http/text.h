@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* bytes[0..length-1], followed by a NUL. {0} is an empty text; text_free gives the memory back. Running out of memory
- * ends the test. */
+/* bytes[0..length-1], followed by a NUL. {0} is an empty text; text_free gives the memory back.
+ * Running out of memory ends the test. */
 struct text {
     char *bytes;
     size_t length;
@@ -19,7 +19,8 @@ void text_repeat(struct text *text, const char *string, size_t times);
 /* Appends value with enough digits to read back as the same double. */
 void text_exact(struct text *text, double value);
 
-/* Appends value as ECMAScript's Number::toString writes it: found by trial, with no help of the code under test. */
+/* Appends value as ECMAScript's Number::toString writes it: found by trial, with no help of the
+ * code under test. */
 void text_ecmascript(struct text *text, double value);
 
 /* Appends [v,v,...], nested to the shape, each number by print. */

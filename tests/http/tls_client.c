@@ -1,10 +1,12 @@
-/* tls_client.c - handshakes through GnuTLS, for what libcurl hides: versions, ciphers, alerts, the end of a connection.
+/* tls_client.c - handshakes through GnuTLS, for what libcurl hides: versions, ciphers, alerts, the
+ * end of a connection.
  */
 #include "tls_client.h"
 
 #include "cmocka_all.h"
 
-int tls_client_connect(struct tls_client *client, const struct service *service, const char *priorities)
+int tls_client_connect(struct tls_client *client, const struct service *service,
+                       const char *priorities)
 {
     wire_connect(&client->wire, service);
     assert_int_equal(gnutls_certificate_allocate_credentials(&client->credentials), 0);

@@ -1,4 +1,5 @@
-/* wire.c - a connection byte by byte, for what libcurl hides: how a request is cut, interim answers, pipelining. */
+/* wire.c - a connection byte by byte, for what libcurl hides: how a request is cut, interim
+ * answers, pipelining. */
 #include "wire.h"
 
 #include "cmocka_all.h"
@@ -27,7 +28,8 @@ bool wire_try_connect(struct wire *wire, const struct service *service)
     assert_int_equal(getaddrinfo(service->host, service->port, &hints, &address), 0);
     *wire = (struct wire){.socket = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(wire->socket >= 0);
-    setsockopt(wire->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* each send goes out by itself */
+    setsockopt(wire->socket, IPPROTO_TCP, TCP_NODELAY, &one,
+               sizeof one); /* each send goes out by itself */
     setsockopt(wire->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(wire->socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     bool connected = connect(wire->socket, address->ai_addr, address->ai_addrlen) == 0;
@@ -54,7 +56,8 @@ bool wire_try_send(struct wire *wire, const char *bytes, size_t length)
 
 void wire_send(struct wire *wire, const char *bytes, size_t length)
 {
-    if (!wire_try_send(wire, bytes, length)) fail_msg("the connection ended before %zu bytes were sent", length);
+    if (!wire_try_send(wire, bytes, length))
+        fail_msg("the connection ended before %zu bytes were sent", length);
 }
 
 void wire_print(struct wire *wire, const char *format, ...)
@@ -85,7 +88,8 @@ static bool receive(struct wire *wire)
 {
     char bytes[1 << 16];
     ssize_t length = recv(wire->socket, bytes, sizeof bytes, 0);
-    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) fail_msg("nothing came in %d s", TIMEOUT_SECONDS);
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        fail_msg("nothing came in %d s", TIMEOUT_SECONDS);
     if (length > 0) text_append(&wire->received, bytes, (size_t)length);
     return length > 0;
 }
@@ -104,7 +108,8 @@ static void take(struct wire *wire, struct text *text, size_t length)
 static void take_until(struct wire *wire, struct text *text, const char *end)
 {
     const char *found = NULL;
-    while (!wire->received.bytes || !(found = memmem(wire->received.bytes, wire->received.length, end, strlen(end)))) {
+    while (!wire->received.bytes ||
+           !(found = memmem(wire->received.bytes, wire->received.length, end, strlen(end)))) {
         if (!receive(wire)) fail_msg("the connection ended before an answer was complete");
     }
     take(wire, text, (size_t)(found - wire->received.bytes) + strlen(end));
@@ -129,7 +134,8 @@ static void take_chunks(struct wire *wire, struct text *body)
 
 void wire_await(struct wire *wire)
 {
-    if (wire->received.length == 0 && !receive(wire)) fail_msg("the connection ended where an answer was to come");
+    if (wire->received.length == 0 && !receive(wire))
+        fail_msg("the connection ended where an answer was to come");
 }
 
 struct reply wire_reply(struct wire *wire, bool to_head)

@@ -1,4 +1,5 @@
-/* wire.h - a connection byte by byte, for what libcurl hides: how a request is cut, interim answers, pipelining. */
+/* wire.h - a connection byte by byte, for what libcurl hides: how a request is cut, interim
+ * answers, pipelining. */
 #ifndef WIRE_H
 #define WIRE_H
 
@@ -30,11 +31,12 @@ void wire_chunk(struct wire *wire, const char *bytes, size_t length);
 /* Waits until something has come. */
 void wire_await(struct wire *wire);
 
-/* The next answer, interim ones (100) included; its body by Content-Length or chunks. An answer to HEAD, and 1xx and
- * 204, have none. Fails the test where the connection ends within it. */
+/* The next answer, interim ones (100) included; its body by Content-Length or chunks. An answer to
+ * HEAD, and 1xx and 204, have none. Fails the test where the connection ends within it. */
 struct reply wire_reply(struct wire *wire, bool to_head);
 
-/* Whether the server has closed the connection, having sent nothing more. Waits until it either closes or sends. */
+/* Whether the server has closed the connection, having sent nothing more. Waits until it either
+ * closes or sends. */
 bool wire_is_closed(struct wire *wire);
 
 /* Waits until the server closes the connection, whatever it sends before. */

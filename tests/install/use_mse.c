@@ -1,4 +1,5 @@
-/* use_mse.c - what a user of the installed library writes: prints a loss, a gradient and the version. */
+/* use_mse.c - what a user of the installed library writes: prints a loss, a gradient and the
+ * version. */
 #include <mse.h>
 
 #include <stdio.h>

@@ -19,10 +19,12 @@
 
 static unsigned bits_of(gnutls_pk_algorithm_t algorithm)
 {
-    return algorithm == GNUTLS_PK_RSA ? 2048 : (unsigned)GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+    return algorithm == GNUTLS_PK_RSA ? 2048
+                                      : (unsigned)GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
 }
 
-void certificate_make(struct certificate *made, gnutls_pk_algorithm_t algorithm, const struct certificate *issuer)
+void certificate_make(struct certificate *made, gnutls_pk_algorithm_t algorithm,
+                      const struct certificate *issuer)
 {
     static atomic_uchar serial;
     const unsigned char number[] = {1, atomic_fetch_add(&serial, 1)};
@@ -40,13 +42,16 @@ void certificate_make(struct certificate *made, gnutls_pk_algorithm_t algorithm,
     assert_int_equal(gnutls_x509_crt_set_activation_time(crt, time(NULL) - HOUR), 0);
     assert_int_equal(gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 24 * HOUR), 0);
     assert_int_equal(gnutls_x509_crt_set_basic_constraints(crt, 1, -1), 0);
-    assert_int_equal(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, "localhost", 9, GNUTLS_FSAN_SET), 0);
-    assert_int_equal(
-        gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, &loopback, sizeof loopback, GNUTLS_FSAN_APPEND),
-        0);
+    assert_int_equal(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, "localhost", 9,
+                                                          GNUTLS_FSAN_SET),
+                     0);
+    assert_int_equal(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, &loopback,
+                                                          sizeof loopback, GNUTLS_FSAN_APPEND),
+                     0);
     assert_int_equal(gnutls_x509_crt_set_key(crt, made->key), 0);
     const struct certificate *signer = issuer ? issuer : made;
-    assert_int_equal(gnutls_x509_crt_sign2(crt, signer->certificate, signer->key, GNUTLS_DIG_SHA256, 0), 0);
+    assert_int_equal(
+        gnutls_x509_crt_sign2(crt, signer->certificate, signer->key, GNUTLS_DIG_SHA256, 0), 0);
 }
 
 void certificate_free(struct certificate *certificate)
@@ -61,7 +66,8 @@ void certificate_write(const char *path, const struct certificate *const *chain)
     size_t length = 0;
     for (; *chain; chain++) {
         gnutls_datum_t pem;
-        assert_int_equal(gnutls_x509_crt_export2((*chain)->certificate, GNUTLS_X509_FMT_PEM, &pem), 0);
+        assert_int_equal(gnutls_x509_crt_export2((*chain)->certificate, GNUTLS_X509_FMT_PEM, &pem),
+                         0);
         assert_true(length + pem.size < sizeof text);
         memcpy(text + length, pem.data, pem.size);
         length += pem.size;
@@ -73,8 +79,9 @@ void certificate_write(const char *path, const struct certificate *const *chain)
 void certificate_write_key(const char *path, const struct certificate *certificate)
 {
     gnutls_datum_t pem;
-    assert_int_equal(
-        gnutls_x509_privkey_export2_pkcs8(certificate->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem), 0);
+    assert_int_equal(gnutls_x509_privkey_export2_pkcs8(certificate->key, GNUTLS_X509_FMT_PEM, NULL,
+                                                       GNUTLS_PKCS_PLAIN, &pem),
+                     0);
     folder_write_bytes(path, pem.data, pem.size);
     gnutls_free(pem.data);
 }

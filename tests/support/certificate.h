@@ -9,9 +9,11 @@ struct certificate {
     gnutls_x509_privkey_t key;
 };
 
-/* Makes a key, GNUTLS_PK_RSA or GNUTLS_PK_ECDSA, and a certificate for it, valid from an hour ago for a day, signed by
- * the issuer; NULL: by itself. Fails the test where it cannot, as all functions here. */
-void certificate_make(struct certificate *made, gnutls_pk_algorithm_t algorithm, const struct certificate *issuer);
+/* Makes a key, GNUTLS_PK_RSA or GNUTLS_PK_ECDSA, and a certificate for it, valid from an hour ago
+ * for a day, signed by the issuer; NULL: by itself. Fails the test where it cannot, as all
+ * functions here. */
+void certificate_make(struct certificate *made, gnutls_pk_algorithm_t algorithm,
+                      const struct certificate *issuer);
 void certificate_free(struct certificate *certificate);
 
 /* Writes certificates, NULL at their end, as one PEM file. */

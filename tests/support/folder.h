@@ -1,4 +1,5 @@
-/* folder.h - a folder of a test's own, and files in it. Every function fails the test where it cannot do its work. */
+/* folder.h - a folder of a test's own, and files in it. Every function fails the test where it
+ * cannot do its work. */
 #ifndef FOLDER_H
 #define FOLDER_H
 

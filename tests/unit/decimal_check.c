@@ -43,10 +43,11 @@ struct result expected_of(const char *text, size_t length)
 
 static void assert_same(struct result got, struct result expected, const char *text, size_t length)
 {
-    if (got.status == expected.status && got.length == expected.length && got.bits == expected.bits) return;
-    fail_msg("\"%.*s\": status %d, length %zu, bits %016llx; expected %d, %zu, %016llx", (int)length, text, got.status,
-             got.length, (unsigned long long)got.bits, expected.status, expected.length,
-             (unsigned long long)expected.bits);
+    if (got.status == expected.status && got.length == expected.length && got.bits == expected.bits)
+        return;
+    fail_msg("\"%.*s\": status %d, length %zu, bits %016llx; expected %d, %zu, %016llx",
+             (int)length, text, got.status, got.length, (unsigned long long)got.bits,
+             expected.status, expected.length, (unsigned long long)expected.bits);
 }
 
 void check_cut(const char *text, size_t length, struct result expected)

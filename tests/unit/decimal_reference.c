@@ -13,9 +13,10 @@ static enum state next_state(enum state state, char c)
 {
     enum { OTHER, CLASS_MINUS, CLASS_PLUS, CLASS_ZERO, CLASS_DIGIT, CLASS_POINT, CLASS_E, CLASSES };
     static const unsigned char class_of[256] = {
-        ['-'] = CLASS_MINUS, ['+'] = CLASS_PLUS,  ['0'] = CLASS_ZERO,  ['1'] = CLASS_DIGIT, ['2'] = CLASS_DIGIT,
-        ['3'] = CLASS_DIGIT, ['4'] = CLASS_DIGIT, ['5'] = CLASS_DIGIT, ['6'] = CLASS_DIGIT, ['7'] = CLASS_DIGIT,
-        ['8'] = CLASS_DIGIT, ['9'] = CLASS_DIGIT, ['.'] = CLASS_POINT, ['e'] = CLASS_E,     ['E'] = CLASS_E};
+        ['-'] = CLASS_MINUS, ['+'] = CLASS_PLUS,  ['0'] = CLASS_ZERO,  ['1'] = CLASS_DIGIT,
+        ['2'] = CLASS_DIGIT, ['3'] = CLASS_DIGIT, ['4'] = CLASS_DIGIT, ['5'] = CLASS_DIGIT,
+        ['6'] = CLASS_DIGIT, ['7'] = CLASS_DIGIT, ['8'] = CLASS_DIGIT, ['9'] = CLASS_DIGIT,
+        ['.'] = CLASS_POINT, ['e'] = CLASS_E,     ['E'] = CLASS_E};
     static const unsigned char next[][CLASSES] = {
         /*           other -      +     0         1-9       .      e */
         [START] = {STOP, MINUS, STOP, ZERO, INTEGER, STOP, STOP},
@@ -31,7 +32,8 @@ static enum state next_state(enum state state, char c)
     return (enum state)next[state][class_of[(unsigned char)c]];
 }
 
-enum decimal_status reference_parse(const char *text, const char *limit, const char **end, double *value)
+enum decimal_status reference_parse(const char *text, const char *limit, const char **end,
+                                    double *value)
 {
     enum state state = START;
     for (*end = text; *end < limit; ++*end) {
@@ -40,7 +42,8 @@ enum decimal_status reference_parse(const char *text, const char *limit, const c
         state = next;
     }
     if (*end == limit) return DECIMAL_MORE;
-    if (state != ZERO && state != INTEGER && state != FRACTION && state != EXPONENT) return DECIMAL_BAD;
+    if (state != ZERO && state != INTEGER && state != FRACTION && state != EXPONENT)
+        return DECIMAL_BAD;
     char *copy = strndup(text, (size_t)(*end - text));
     if (!copy) abort();
     double parsed = strtod(copy, NULL);
@@ -57,9 +60,10 @@ struct decimal {
     int negative;
 };
 
-/* Sets *result to the decimal with so many digits that lies closest to value > 0 among those that read back as value:
- * the one that printf rounds to, or, where value is a power of two and the next double below is twice as near as the
- * one above, perhaps a neighbour of it. Returns 0 if none reads back. */
+/* Sets *result to the decimal with so many digits that lies closest to value > 0 among those that
+ * read back as value: the one that printf rounds to, or, where value is a power of two and the next
+ * double below is twice as near as the one above, perhaps a neighbour of it. Returns 0 if none
+ * reads back. */
 static int reads_back(double value, int digits, struct decimal *result)
 {
     char text[64];
@@ -80,7 +84,8 @@ static int reads_back(double value, int digits, struct decimal *result)
     return 0;
 }
 
-/* The shortest decimal that reads back as value, and of those the closest; no zero stands at the end of its digits. */
+/* The shortest decimal that reads back as value, and of those the closest; no zero stands at the
+ * end of its digits. */
 static struct decimal shortest(double value)
 {
     struct decimal result = {0, 0, signbit(value) != 0};

@@ -20,7 +20,8 @@ double families_double(struct families_random *random, int lowest, int highest)
 {
     uint64_t bits = families_bits(random);
     double mantissa = (double)(bits >> 12 | UINT64_C(1) << 52);
-    int exponent = lowest + (int)families_below(random, (uint64_t)highest - (uint64_t)lowest + 1) - 52;
+    int exponent =
+        lowest + (int)families_below(random, (uint64_t)highest - (uint64_t)lowest + 1) - 52;
     return ldexp((bits & 1) != 0 ? -mantissa : mantissa, exponent);
 }
 
@@ -36,7 +37,8 @@ static double random_unit(struct families_random *random)
 
 /* ---- predictions and targets */
 
-static void fill_ordinary(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_ordinary(struct families_random *random, double *predictions, double *targets,
+                          size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = 4 * random_unit(random) - 2;
@@ -44,7 +46,8 @@ static void fill_ordinary(struct families_random *random, double *predictions, d
     }
 }
 
-static void fill_integers(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_integers(struct families_random *random, double *predictions, double *targets,
+                          size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = (double)families_below(random, 2000) - 1000;
@@ -53,7 +56,8 @@ static void fill_integers(struct families_random *random, double *predictions, d
 }
 
 /* Differences of 53 significant bits and more, which are themselves often a tie. */
-static void fill_ties(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_ties(struct families_random *random, double *predictions, double *targets,
+                      size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = (double)(families_bits(random) >> 11) * 0x1p-52;
@@ -61,12 +65,16 @@ static void fill_ties(struct families_random *random, double *predictions, doubl
     }
 }
 
-/* Differences that are n or 3 or 5 times a midpoint between two doubles, or next to it: the quotient is a tie. */
-static void fill_quotient_ties(struct families_random *random, double *predictions, double *targets, size_t n)
+/* Differences that are n or 3 or 5 times a midpoint between two doubles, or next to it: the
+ * quotient is a tie. */
+static void fill_quotient_ties(struct families_random *random, double *predictions, double *targets,
+                               size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t factor = families_below(random, 3) != 0 && n < 512 ? n : 3 + 2 * families_below(random, 2);
-        uint64_t product = (families_bits(random) >> 11 | UINT64_C(1) << 52 | 1) * factor; /* odd times factor */
+        uint64_t factor =
+            families_below(random, 3) != 0 && n < 512 ? n : 3 + 2 * families_below(random, 2);
+        uint64_t product =
+            (families_bits(random) >> 11 | UINT64_C(1) << 52 | 1) * factor; /* odd times factor */
         uint64_t low = product & 0xfff;
         predictions[i] = (double)(product - low);
         targets[i] = -(double)low;
@@ -75,34 +83,42 @@ static void fill_quotient_ties(struct families_random *random, double *predictio
 }
 
 /* One square of 54 or 55 bits, the rest small powers of two: the loss is a tie or next to one. */
-static void fill_near_ties(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_near_ties(struct families_random *random, double *predictions, double *targets,
+                           size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = i == 0 ? 0x1p27 + (double)(2 * families_below(random, 1 << 20) + 1) : 0;
-        targets[i] = i == 0 || families_below(random, 4) != 0 ? 0 : ldexp(1, -(int)families_below(random, 500));
+        targets[i] = i == 0 || families_below(random, 4) != 0
+                         ? 0
+                         : ldexp(1, -(int)families_below(random, 500));
     }
 }
 
-static void fill_cancelling(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_cancelling(struct families_random *random, double *predictions, double *targets,
+                            size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = families_double(random, -30, 30);
         targets[i] = predictions[i];
-        for (uint64_t k = families_below(random, 4); k > 0; k--) targets[i] = nextafter(targets[i], INFINITY);
+        for (uint64_t k = families_below(random, 4); k > 0; k--)
+            targets[i] = nextafter(targets[i], INFINITY);
     }
 }
 
-static void fill_subnormal(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_subnormal(struct families_random *random, double *predictions, double *targets,
+                           size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)families_below(random, UINT64_C(1) << (1 + families_below(random, 54))) * DBL_TRUE_MIN;
+        predictions[i] =
+            (double)families_below(random, UINT64_C(1) << (1 + families_below(random, 54))) *
+            DBL_TRUE_MIN;
         targets[i] = -(double)families_below(random, 10) * DBL_TRUE_MIN;
     }
 }
 
 /* Exponents from 2^lowest to 2^highest, of both. */
-static void fill_between(struct families_random *random, int lowest, int highest, double *predictions, double *targets,
-                         size_t n)
+static void fill_between(struct families_random *random, int lowest, int highest,
+                         double *predictions, double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = families_double(random, lowest, highest);
@@ -111,13 +127,16 @@ static void fill_between(struct families_random *random, int lowest, int highest
 }
 
 /* Squares that straddle the smallest normal and the smallest subnormal double. */
-static void fill_squares_subnormal(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_squares_subnormal(struct families_random *random, double *predictions,
+                                   double *targets, size_t n)
 {
     fill_between(random, -545, -500, predictions, targets, n);
 }
 
-/* Gradients of the mean, and losses, some last places above and below the smallest normal double. */
-static void fill_least_normal(struct families_random *random, double *predictions, double *targets, size_t n)
+/* Gradients of the mean, and losses, some last places above and below the smallest normal double.
+ */
+static void fill_least_normal(struct families_random *random, double *predictions, double *targets,
+                              size_t n)
 {
     double middle = (double)n * (DBL_MIN / 2);
     for (size_t i = 0; i < n; i++) {
@@ -128,18 +147,21 @@ static void fill_least_normal(struct families_random *random, double *prediction
     }
 }
 
-static void fill_huge(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_huge(struct families_random *random, double *predictions, double *targets,
+                      size_t n)
 {
     fill_between(random, 1000, 1023, predictions, targets, n);
 }
 
-static void fill_tiny(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_tiny(struct families_random *random, double *predictions, double *targets,
+                      size_t n)
 {
     fill_between(random, -1022, -1000, predictions, targets, n);
 }
 
 /* The sum of the squares overflows, their mean mostly does not. */
-static void fill_overflowing_sum(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_overflowing_sum(struct families_random *random, double *predictions,
+                                 double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = 0x1.6p511 + families_double(random, 500, 509);
@@ -148,7 +170,8 @@ static void fill_overflowing_sum(struct families_random *random, double *predict
 }
 
 /* The difference itself overflows. */
-static void fill_overflowing_difference(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_overflowing_difference(struct families_random *random, double *predictions,
+                                        double *targets, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = fabs(families_double(random, 1023, 1023));
@@ -156,7 +179,8 @@ static void fill_overflowing_difference(struct families_random *random, double *
     }
 }
 
-static void fill_far_apart(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_far_apart(struct families_random *random, double *predictions, double *targets,
+                           size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int exponent = (int)families_below(random, 30);
@@ -165,7 +189,8 @@ static void fill_far_apart(struct families_random *random, double *predictions, 
     }
 }
 
-static void fill_binades(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_binades(struct families_random *random, double *predictions, double *targets,
+                         size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = families_finite(random);
@@ -174,12 +199,14 @@ static void fill_binades(struct families_random *random, double *predictions, do
 }
 
 /* As binades, with squares and their sum in range. */
-static void fill_half_binades(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_half_binades(struct families_random *random, double *predictions, double *targets,
+                              size_t n)
 {
     fill_between(random, -1022, 490, predictions, targets, n);
 }
 
-static void fill_equal(struct families_random *random, double *predictions, double *targets, size_t n)
+static void fill_equal(struct families_random *random, double *predictions, double *targets,
+                       size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         predictions[i] = families_below(random, 4) == 0 ? -0.0 : families_finite(random);
@@ -225,7 +252,9 @@ static void fill_units(struct families_random *random, double *weights, size_t n
 static void fill_zeros_and_counts(struct families_random *random, double *weights, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        weights[i] = i > 0 && families_below(random, 2) == 0 ? -0.0 : (double)(1 + families_below(random, 4));
+        weights[i] = i > 0 && families_below(random, 2) == 0
+                         ? -0.0
+                         : (double)(1 + families_below(random, 4));
 }
 
 static void fill_powers(struct families_random *random, double *weights, size_t n)
@@ -247,7 +276,8 @@ static void fill_any(struct families_random *random, double *weights, size_t n)
 
 static void fill_smallest(struct families_random *random, double *weights, size_t n)
 {
-    for (size_t i = 0; i < n; i++) weights[i] = (double)(1 + families_below(random, 3)) * DBL_TRUE_MIN;
+    for (size_t i = 0; i < n; i++)
+        weights[i] = (double)(1 + families_below(random, 3)) * DBL_TRUE_MIN;
 }
 
 static void fill_largest(struct families_random *random, double *weights, size_t n)

@@ -1,5 +1,6 @@
-/* families.h - the inputs on which the numeric tests try everything: each family is a way for rounding, cancellation or
- * range to go wrong. Deterministic: the same seed gives the same numbers on every machine. */
+/* families.h - the inputs on which the numeric tests try everything: each family is a way for
+ * rounding, cancellation or range to go wrong. Deterministic: the same seed gives the same numbers
+ * on every machine. */
 #ifndef FAMILIES_H
 #define FAMILIES_H
 
@@ -31,7 +32,8 @@ extern const size_t families_count;
 
 struct weight_family {
     const char *name;
-    void (*fill)(struct families_random *random, double *weights, size_t n); /* NULL: no weights at all */
+    void (*fill)(struct families_random *random, double *weights,
+                 size_t n); /* NULL: no weights at all */
 };
 
 /* Not all weights of a family are 0. */

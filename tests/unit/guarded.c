@@ -12,7 +12,8 @@ const char *guarded(const char *text, size_t length)
 {
     static char *room;
     if (room == NULL) {
-        room = mmap(NULL, ROOM + PAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        room =
+            mmap(NULL, ROOM + PAGE_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (room == MAP_FAILED || mprotect(room + ROOM, PAGE_MAX, PROT_NONE) != 0) abort();
     }
     if (length > ROOM) abort();

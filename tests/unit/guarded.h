@@ -1,4 +1,5 @@
-/* guarded.h - text that ends where a protected page begins, so that reading past its end stops the test. */
+/* guarded.h - text that ends where a protected page begins, so that reading past its end stops the
+ * test. */
 #ifndef GUARDED_H
 #define GUARDED_H
 

@@ -108,7 +108,8 @@ static void put_utf8(struct text *t, unsigned code)
     }
 }
 
-/* Any prefix of a sequence must be one of a code point that is no surrogate and needs that many bytes. */
+/* Any prefix of a sequence must be one of a code point that is no surrogate and needs that many
+ * bytes. */
 static void utf8(struct text *t)
 {
     static const unsigned from[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -145,7 +146,8 @@ static unsigned code_unit(struct text *t, bool second_half)
         unit = unit * 16 + (unsigned)(found - hex) % 16;
         unsigned least = unit << (4 * left);
         unsigned most = least | ((1u << (4 * left)) - 1);
-        bool possible = second_half ? overlap(least, most, 0xdc00, 0xdfff) : !(least >= 0xdc00 && most <= 0xdfff);
+        bool possible = second_half ? overlap(least, most, 0xdc00, 0xdfff)
+                                    : !(least >= 0xdc00 && most <= 0xdfff);
         if (!possible) stop(t, JSON_READER_SURROGATE, t->at);
     }
     return unit;
@@ -217,7 +219,8 @@ static void object(struct text *t)
         memcpy(t->names + name, &size, sizeof size);
         for (size_t other = first, other_size; other < name; other += sizeof size + other_size) {
             memcpy(&other_size, t->names + other, sizeof size);
-            if (size == other_size && memcmp(t->names + other, t->names + name, sizeof size + size) == 0) {
+            if (size == other_size &&
+                memcmp(t->names + other, t->names + name, sizeof size + size) == 0) {
                 stop(t, JSON_READER_DUPLICATE, quote);
             }
         }
@@ -316,7 +319,8 @@ static size_t rank_at(struct text *t)
         space(t);
     }
     bool lifted = t->bytes[t->at] == '-' || digit(t->bytes[t->at]);
-    if (lifted && rank > 0 && t->tensors++ == JSON_READER_TENSORS_MAX) stop(t, JSON_READER_LARGE, t->at);
+    if (lifted && rank > 0 && t->tensors++ == JSON_READER_TENSORS_MAX)
+        stop(t, JSON_READER_LARGE, t->at);
     t->at = at;
     return lifted ? rank : 0;
 }
@@ -334,7 +338,8 @@ static void element(struct text *t, size_t level, size_t rank, size_t *shape)
         snprintf(copy, sizeof copy, "%.*s", (int)(t->at - from), (const char *)t->bytes + from);
         double read = strtod(copy, NULL);
         if (isinf(read)) stop(t, JSON_READER_RANGE, from);
-        t->expanded_length += (size_t)sprintf(t->result->expanded + t->expanded_length, "%.17g", read);
+        t->expanded_length +=
+            (size_t)sprintf(t->result->expanded + t->expanded_length, "%.17g", read);
         return;
     }
     size_t count = 0;

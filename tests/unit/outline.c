@@ -1,9 +1,11 @@
-/* outline.c - a document as text again, from the outline and the tensors that json_reader has made of it. */
+/* outline.c - a document as text again, from the outline and the tensors that json_reader has made
+ * of it. */
 #include "outline.h"
 
 #include <stdio.h>
 
-static size_t write_tensor(char *out, const struct tensor *tensor, size_t level, const double **next)
+static size_t write_tensor(char *out, const struct tensor *tensor, size_t level,
+                           const double **next)
 {
     if (level == tensor->rank) return (size_t)sprintf(out, "%.17g", *(*next)++);
     size_t n = 0;

@@ -15,11 +15,13 @@ void rational_scaled(mpz_t value, double x)
     if (shift >= 0)
         mpz_mul_2exp(value, value, (mp_bitcnt_t)shift);
     else
-        mpz_tdiv_q_2exp(value, value, (mp_bitcnt_t)-shift); /* of a subnormal: what is cut off is 0 */
+        mpz_tdiv_q_2exp(value, value,
+                        (mp_bitcnt_t)-shift); /* of a subnormal: what is cut off is 0 */
 }
 
 /* numerator / denominator * 2^-shift as an integer, ties to even, for positive numbers. */
-static void divide_to_nearest(mpz_t quotient, const mpz_t numerator, const mpz_t denominator, long shift)
+static void divide_to_nearest(mpz_t quotient, const mpz_t numerator, const mpz_t denominator,
+                              long shift)
 {
     mpz_t a, b, rest;
     mpz_init_set(a, numerator);
@@ -96,8 +98,8 @@ static void total_weight(mpz_t total, const double *weights, size_t n, enum mse_
     mpz_clear(weight);
 }
 
-double rational_loss(const double *predictions, const double *targets, const double *weights, size_t n,
-                     enum mse_reduction reduction)
+double rational_loss(const double *predictions, const double *targets, const double *weights,
+                     size_t n, enum mse_reduction reduction)
 {
     mpz_t sum, total, term;
     mpz_inits(sum, total, term, NULL);
@@ -111,21 +113,24 @@ double rational_loss(const double *predictions, const double *targets, const dou
     return loss;
 }
 
-void rational_gradient(const double *predictions, const double *targets, const double *weights, size_t n,
-                       enum mse_reduction reduction, double *gradient)
+void rational_gradient(const double *predictions, const double *targets, const double *weights,
+                       size_t n, enum mse_reduction reduction, double *gradient)
 {
     mpz_t numerator, total;
     mpz_inits(numerator, total, NULL);
     total_weight(total, weights, n, reduction);
     for (size_t i = 0; i < n; i++) {
-        weighted_difference(numerator, predictions[i], targets[i], weights == NULL ? 1 : weights[i]);
+        weighted_difference(numerator, predictions[i], targets[i],
+                            weights == NULL ? 1 : weights[i]);
         gradient[i] = rational_round(numerator, total, 1 - SCALE);
     }
     mpz_clears(numerator, total, NULL);
 }
 
-void rational_losses(const double *predictions, const double *targets, const double *weights, size_t n, double *losses)
+void rational_losses(const double *predictions, const double *targets, const double *weights,
+                     size_t n, double *losses)
 {
     for (size_t i = 0; i < n; i++)
-        losses[i] = rational_loss(predictions + i, targets + i, weights == NULL ? NULL : weights + i, 1, MSE_SUM);
+        losses[i] = rational_loss(predictions + i, targets + i,
+                                  weights == NULL ? NULL : weights + i, 1, MSE_SUM);
 }

@@ -37,7 +37,8 @@ static int describe_fault(char *out, size_t room, const struct json_reader *read
     if (error->expected != NULL) n += snprintf(out + n, room - (size_t)n, " %s", error->expected);
     if (error->pointer[0] != '\0') n += snprintf(out + n, room - (size_t)n, " %s", error->pointer);
     if (error->expected_length != 0 || error->found_length != 0) {
-        n += snprintf(out + n, room - (size_t)n, " %zu %zd", error->expected_length, (ssize_t)error->found_length);
+        n += snprintf(out + n, room - (size_t)n, " %zu %zd", error->expected_length,
+                      (ssize_t)error->found_length);
     }
     return n;
 }
@@ -68,7 +69,8 @@ const char *reading(const char *text, size_t length, size_t cut, size_t budget_l
     json_reader_init(&reader, &budget);
     enum json_reader_status fed = JSON_READER_MORE;
     if (cut == SIZE_MAX) {
-        for (size_t i = 0; i < length; i++) fed = json_reader_feed(&reader, guarded(text + i, 1), 1);
+        for (size_t i = 0; i < length; i++)
+            fed = json_reader_feed(&reader, guarded(text + i, 1), 1);
     } else {
         json_reader_feed(&reader, guarded(text, cut), cut);
         fed = json_reader_feed(&reader, guarded(text + cut, length - cut), length - cut);
@@ -76,7 +78,8 @@ const char *reading(const char *text, size_t length, size_t cut, size_t budget_l
     enum json_reader_status status = json_reader_finish(&reader);
     assert_int_not_equal(status, JSON_READER_MORE);
     if (fed != JSON_READER_MORE) assert_int_equal(status, fed);
-    bool json = reader.error.fault == JSON_READER_NO_FAULT || reader.error.fault >= JSON_READER_FIRST_CONTENT;
+    bool json = reader.error.fault == JSON_READER_NO_FAULT ||
+                reader.error.fault >= JSON_READER_FIRST_CONTENT;
     assert_int_equal(status, json ? JSON_READER_DONE : JSON_READER_BAD);
     if (reader.error.fault != JSON_READER_NO_FAULT) {
         assert_int_equal(reader.tensor_count, 0);
@@ -98,8 +101,10 @@ void reads_as(const char *text, size_t length, const char *expected)
 {
     for (size_t cut = 0; cut <= length; cut++) {
         const char *line = reading(text, length, cut, SIZE_MAX);
-        if (strcmp(line, expected) != 0) fail_msg("%s\n  cut at %zu\n  is %s\nnot %s", text, cut, line, expected);
+        if (strcmp(line, expected) != 0)
+            fail_msg("%s\n  cut at %zu\n  is %s\nnot %s", text, cut, line, expected);
     }
     const char *line = reading(text, length, SIZE_MAX, SIZE_MAX);
-    if (strcmp(line, expected) != 0) fail_msg("%s\n  cut at every byte\n  is %s\nnot %s", text, line, expected);
+    if (strcmp(line, expected) != 0)
+        fail_msg("%s\n  cut at every byte\n  is %s\nnot %s", text, line, expected);
 }

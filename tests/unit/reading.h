@@ -4,8 +4,8 @@
 
 #include "json/json_reader.h"
 
-/* Reads text, cut into two chunks at cut, or into single bytes if cut is SIZE_MAX; every chunk ends at a protected
- * page. Returns one of the following, valid until the next call but one.
+/* Reads text, cut into two chunks at cut, or into single bytes if cut is SIZE_MAX; every chunk ends
+ * at a protected page. Returns one of the following, valid until the next call but one.
  *   {"a":[0]} 2x2 1 2 3 4       the outline, then each tensor's shape and values (%.17g)
  *   SYNTAX@3 'x' a value        the fault, its offset, the byte found and what was expected
  *   RAGGED@9 /a/1 2 3           the fault, its offset, the pointer, the lengths expected and found

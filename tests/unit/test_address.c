@@ -39,7 +39,8 @@ static void an_address_has_a_text_and_is_loopback_or_not(void **state)
         v4->sin_port = htons(8080); /* where IPv6 has it, too */
         assert_int_equal(inet_pton(rows[i].family, rows[i].host, host), 1);
         assert_string_equal(address_text((const struct sockaddr *)&address, text), rows[i].text);
-        assert_int_equal(address_is_loopback((const struct sockaddr *)&address), rows[i].is_loopback);
+        assert_int_equal(address_is_loopback((const struct sockaddr *)&address),
+                         rows[i].is_loopback);
     }
 }
 

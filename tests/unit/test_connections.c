@@ -41,7 +41,8 @@ static const char *heard(const struct line *line)
     static char text[1024];
     size_t length = 0;
     ssize_t got;
-    while ((got = recv(line->peer, text + length, sizeof text - 1 - length, MSG_DONTWAIT)) > 0) length += (size_t)got;
+    while ((got = recv(line->peer, text + length, sizeof text - 1 - length, MSG_DONTWAIT)) > 0)
+        length += (size_t)got;
     text[length] = '\0';
     return got == 0 ? text : NULL;
 }

@@ -1,4 +1,5 @@
-/* test_decimal_digits.c - digits in words and in vectors: both forms of a function give one result. */
+/* test_decimal_digits.c - digits in words and in vectors: both forms of a function give one result.
+ */
 #include "bits.h"
 #include "decimal/decimal_digits.h"
 
@@ -27,7 +28,8 @@ static void every_byte_is_looked_at_alike(void **state)
         assert_int_equal(portable.other, masks.other);
         assert_int_equal(portable.comma, masks.comma);
         for (int k = 0; k < 64; k++) {
-            int digit = k < 32 && text[k] >= '0' && text[k] <= '9', comma = k < 32 && text[k] == ',';
+            int digit = k < 32 && text[k] >= '0' && text[k] <= '9',
+                comma = k < 32 && text[k] == ',';
             assert_int_equal(masks.other >> k & 1, !digit);
             assert_int_equal(masks.comma >> k & 1, comma);
         }

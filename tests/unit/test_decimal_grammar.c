@@ -119,8 +119,9 @@ static void the_offending_byte_is_named(void **state)
     const struct {
         const char *text;
         size_t offset;
-    } faults[] = {{"x", 0},  {"-x", 1},  {"1.x", 2},   {"-0.x", 3}, {"1e,", 2},     {"1e+,", 3}, {"+1", 0},
-                  {".5", 0}, {"-.5", 1}, {"1.e5,", 2}, {"]", 0},    {"12.5e-]", 6}, {"--1", 1},  {"\xff", 0}};
+    } faults[] = {{"x", 0},    {"-x", 1},      {"1.x", 2}, {"-0.x", 3}, {"1e,", 2},
+                  {"1e+,", 3}, {"+1", 0},      {".5", 0},  {"-.5", 1},  {"1.e5,", 2},
+                  {"]", 0},    {"12.5e-]", 6}, {"--1", 1}, {"\xff", 0}};
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         const char *text = faults[i].text;
         check_cut(text, strlen(text), (struct result){DECIMAL_BAD, faults[i].offset, UNSET});
@@ -136,7 +137,8 @@ static void every_short_text_is_judged_by_the_grammar(void **state)
     char text[6];
     for (unsigned n = 0; n < 1 << 15; n++) {
         for (size_t i = 0; i < 5; i++) text[i] = alphabet[n >> 3 * i & 7];
-        for (size_t length = 0; length <= 5; length++) check_cut(text, length, expected_of(text, length));
+        for (size_t length = 0; length <= 5; length++)
+            check_cut(text, length, expected_of(text, length));
         text[5] = '\0';
         check_against_reference(text);
     }

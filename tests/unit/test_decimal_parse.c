@@ -1,4 +1,5 @@
-/* test_decimal_parse.c - the values decimal_parse reads, against known ones, GMP and decimal_reference. */
+/* test_decimal_parse.c - the values decimal_parse reads, against known ones, GMP and
+ * decimal_reference. */
 #include "bits.h"
 #include "decimal_check.h"
 
@@ -29,7 +30,8 @@ static const struct row {
     {"1e-0002", 0x1.47ae147ae147bp-7},
     {"9007199254740992", 0x1p53},
     {"9007199254740993", 0x1p53},
-    {"9007199254740993.00000000000000000000000000000000000000000000000000000001", 0x1.0000000000001p53},
+    {"9007199254740993.00000000000000000000000000000000000000000000000000000001",
+     0x1.0000000000001p53},
     {"9007199254740995", 0x1.0000000000002p53},
     {"18446744073709551615", 0x1p64},
     {"18446744073709551616", 0x1p64},
@@ -55,13 +57,17 @@ static const struct row {
     {"2.2250738585072014e-308", 0x1p-1022},
     {"2.2250738585072011e-308", 0x0.fffffffffffffp-1022}, /* the text that hung PHP and Java */
     {"2."
-     "22507385850720113605740979670913197593481954635164564802342610972482222202107694551652952390813508791414915891303"
-     "96211068700864386945946455276572074078206217433799881410632673292535522868813721490129811224514518898490572223072"
+     "225073858507201136057409796709131975934819546351645648023426109724822222021076945516529523908"
+     "13508791414915891303"
+     "962110687008643869459464552765720740782062174337998814106326732925355228688137214901298112245"
+     "14518898490572223072"
      "85255e-308",
      0x0.fffffffffffffp-1022},
     {"2."
-     "22507385850720113605740979670913197593481954635164564802342610972482222202107694551652952390813508791414915891303"
-     "96211068700864386945946455276572074078206217433799881410632673292535522868813721490129811224514518898490572223072"
+     "225073858507201136057409796709131975934819546351645648023426109724822222021076945516529523908"
+     "13508791414915891303"
+     "962110687008643869459464552765720740782062174337998814106326732925355228688137214901298112245"
+     "14518898490572223072"
      "85256e-308",
      0x1p-1022},
     {"4.9406564584124654e-324", 0x1p-1074},
@@ -82,11 +88,13 @@ static const struct row {
     {"1.50000000000000011102230246251565404", 1.5},
     {"1.5000000000000001110223024625156540424", 0x1.8000000000001p0},
     {"9355950000000000000."
-     "00000000000000000000000000000000001844674407370955161600000184467440737095516161844674407370955"
+     "000000000000000000000000000000000018446744073709551616000001844674407370955161618446744073709"
+     "55"
      "16140737095516161844674407370955161600018446744073709551616",
      0x1.03ae05e8fca1cp63},
     {"0."
-     "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001",
+     "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+     "000000000000000001",
      1e-111},
 };
 
@@ -157,7 +165,8 @@ static void an_exponent_makes_up_for_any_count_of_zeros(void **state)
     }
 }
 
-/* Writes the digits of mantissa * 2^exponent, less so many units of the last, and returns the power of ten they count.
+/* Writes the digits of mantissa * 2^exponent, less so many units of the last, and returns the power
+ * of ten they count.
  */
 static int exact_digits(uint64_t mantissa, int exponent, unsigned less, char *digits)
 {
@@ -178,7 +187,8 @@ static int exact_digits(uint64_t mantissa, int exponent, unsigned less, char *di
     return exponent;
 }
 
-/* The text just below, at, and just above the middle between two doubles, told apart only by its last digit. */
+/* The text just below, at, and just above the middle between two doubles, told apart only by its
+ * last digit. */
 static void check_halfway(uint64_t below)
 {
     static char digits[1300], many_nines[1000], text[LENGTH_MAX];
@@ -194,10 +204,12 @@ static void check_halfway(uint64_t below)
     struct result even = below & 1 ? up : down;
     const int zeros[] = {0, 1, 20, 800, 4000};
     for (int i = 0; i < 5; i++) {
-        sprintf(text, "%.*s.%s%0*de%d", point, digits, digits + point, zeros[i] + 1, 0, power + count - point);
+        sprintf(text, "%.*s.%s%0*de%d", point, digits, digits + point, zeros[i] + 1, 0,
+                power + count - point);
         even.length = strlen(text);
         check_whole(text, even);
-        sprintf(text, "%.*s.%s%0*de%d", point, digits, digits + point, zeros[i] + 1, 1, power + count - point);
+        sprintf(text, "%.*s.%s%0*de%d", point, digits, digits + point, zeros[i] + 1, 1,
+                power + count - point);
         up.length = strlen(text);
         check_whole(text, up);
     }
@@ -226,7 +238,8 @@ static void halfway_cases_round_to_even_and_their_neighbours_away(void **state)
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) check_halfway(some[i]);
     uint64_t random = 1;
     for (int i = 0; i < 1000; i++) check_halfway(bits_of(fabs(random_double(&random))));
-    for (int i = 0; i < 300; i++) check_halfway(random_bits(&random) >> 12 >> (i % 52)); /* subnormal */
+    for (int i = 0; i < 300; i++)
+        check_halfway(random_bits(&random) >> 12 >> (i % 52)); /* subnormal */
     for (int i = 0; i < 300; i++)
         check_halfway((0x3d0 + random_bits(&random) % 0x90) << 52 | (unsigned)i % 9); /* about 1 */
 }
@@ -240,7 +253,8 @@ static void random_texts_read_as_strtod_reads_them(void **state)
         double value = random_double(&random);
         sprintf(text, "%.*e", (int)(random_bits(&random) % 25), value);
         check_against_reference(text);
-        value = ldexp((double)(int64_t)random_bits(&random), (int)(random_bits(&random) % 140) - 130);
+        value =
+            ldexp((double)(int64_t)random_bits(&random), (int)(random_bits(&random) % 140) - 130);
         sprintf(text, "%.*f", (int)(random_bits(&random) % 30), value);
         check_against_reference(text);
         sprintf(text, "%.17g", value);
@@ -248,8 +262,8 @@ static void random_texts_read_as_strtod_reads_them(void **state)
     }
 }
 
-/* Digits, point and exponent are drawn apart from one another, so that every count of digits before and after the point
- * meets every other; half of the digits are zeros or nines. */
+/* Digits, point and exponent are drawn apart from one another, so that every count of digits before
+ * and after the point meets every other; half of the digits are zeros or nines. */
 static void random_digits_read_as_strtod_reads_them(void **state)
 {
     (void)state;
@@ -257,7 +271,8 @@ static void random_digits_read_as_strtod_reads_them(void **state)
     uint64_t random = 3;
     for (int i = 0; i < 60000; i++) {
         uint64_t draw = random_bits(&random);
-        int whole = (int)(draw % 24), fraction = (int)((draw >> 8) % 40), exponent = (int)((draw >> 16) % 720) - 380;
+        int whole = (int)(draw % 24), fraction = (int)((draw >> 8) % 40),
+            exponent = (int)((draw >> 16) % 720) - 380;
         char *p = text;
         if (draw & 1 << 30) *p++ = '-';
         if (whole == 0) *p++ = '0';
@@ -269,7 +284,9 @@ static void random_digits_read_as_strtod_reads_them(void **state)
             p++;
         }
         *p = '\0';
-        if (draw & 1u << 31) sprintf(p, draw & 1u << 29 ? "e%d" : "E%+04d", draw & 1 << 28 ? exponent : exponent % 30);
+        if (draw & 1u << 31)
+            sprintf(p, draw & 1u << 29 ? "e%d" : "E%+04d",
+                    draw & 1 << 28 ? exponent : exponent % 30);
         check_against_reference(text);
     }
 }

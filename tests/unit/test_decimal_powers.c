@@ -60,7 +60,8 @@ static void logarithms_of_powers_of_two_are_rounded_down(void **state)
         for (int three_quarters = 0; three_quarters <= 1; three_quarters++) {
             int k = three_quarters ? decimal_log10_three_quarters(q) : decimal_log10(q);
             mpq_set_ui(number, three_quarters ? 3 : 1, three_quarters ? 4 : 1);
-            q < 0 ? mpq_div_2exp(number, number, (mp_bitcnt_t)-q) : mpq_mul_2exp(number, number, (mp_bitcnt_t)q);
+            q < 0 ? mpq_div_2exp(number, number, (mp_bitcnt_t)-q)
+                  : mpq_mul_2exp(number, number, (mp_bitcnt_t)q);
             for (int above = 0; above <= 1; above++) { /* 10^k <= number < 10^(k+1) */
                 mpz_ui_pow_ui(mpq_numref(ten), 10, (unsigned long)abs(k + above));
                 mpz_set_ui(mpq_denref(ten), 1);
@@ -72,11 +73,12 @@ static void logarithms_of_powers_of_two_are_rounded_down(void **state)
     mpq_clears(number, ten, NULL);
 }
 
-/* Whether for every n from 1 to count n * ratio is an integer, or more than 2^-64 away from the next.
+/* Whether for every n from 1 to count n * ratio is an integer, or more than 2^-64 away from the
+ * next.
  *
- * above and below are the least distances, in units of 1 / denominator, of a multiple from the integer below and from
- * the one above it. Either gets less by what the other is, and only so (Euclid's algorithm); the n it is reached at is
- * the sum of both. */
+ * above and below are the least distances, in units of 1 / denominator, of a multiple from the
+ * integer below and from the one above it. Either gets less by what the other is, and only so
+ * (Euclid's algorithm); the n it is reached at is the sum of both. */
 static int keeps_its_distance(mpq_t ratio, mpz_t count)
 {
     mpz_t above, at_above, below, at_below, steps, limit;
@@ -108,9 +110,9 @@ static int keeps_its_distance(mpq_t ratio, mpz_t count)
     return far;
 }
 
-/* What decimal_print.c relies on: in units of 10^k, no bound (2 c +- 1) 2^(q-1) of a double, and no number 2 c 2^q,
- * lies as near as 2^-64 to an integer without being one. Where doubles lie closer below, a bound is (4 c - 1) 2^(q-2),
- * c being 2^52. */
+/* What decimal_print.c relies on: in units of 10^k, no bound (2 c +- 1) 2^(q-1) of a double, and no
+ * number 2 c 2^q, lies as near as 2^-64 to an integer without being one. Where doubles lie closer
+ * below, a bound is (4 c - 1) 2^(q-2), c being 2^52. */
 static void no_double_is_too_near_to_a_decimal_bound(void **state)
 {
     (void)state;
@@ -124,7 +126,8 @@ static void no_double_is_too_near_to_a_decimal_bound(void **state)
             mpz_ui_pow_ui(mpq_numref(unit), 10, (unsigned long)abs(k));
             mpz_set_ui(mpq_denref(unit), 1);
             if (k > 0) mpq_inv(unit, unit);
-            q < 0 ? mpq_div_2exp(unit, unit, (mp_bitcnt_t)-q) : mpq_mul_2exp(unit, unit, (mp_bitcnt_t)q);
+            q < 0 ? mpq_div_2exp(unit, unit, (mp_bitcnt_t)-q)
+                  : mpq_mul_2exp(unit, unit, (mp_bitcnt_t)q);
 
             mpq_div_2exp(ratio, unit, 1);
             mpz_set_ui(count, ((uint64_t)1 << 54) + 1);

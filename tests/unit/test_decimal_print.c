@@ -1,12 +1,11 @@
-/* test_decimal_print.c - decimal_print and its two halves, one by one and in runs, against known texts,
- * decimal_reference and published hashes.
- */
+/* test_decimal_print.c - decimal_print and its two halves, one by one and in runs, against known
+ * texts, decimal_reference and published hashes. */
 #include "bits.h"
-#include "decimal_reference.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
+#include "decimal_reference.h"
 #include "es6_numbers.h"
+#include "mse/dispatch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -17,7 +16,8 @@
 
 #include <cmocka.h>
 
-/* decimal_print in two steps, of count times the value; the length of the first text, the comma excluded. */
+/* decimal_print in two steps, of count times the value; the length of the first text, the comma
+ * excluded. */
 static size_t print_run(double value, size_t count, char *out)
 {
     double values[8] = {value, value, value, value, value, value, value, value};
@@ -39,8 +39,8 @@ static size_t print_exact(double value, char *out)
     return decimal_write_run(&decimal.digits, &decimal.scale, 1, 0, out) - 1;
 }
 
-/* Prints value in one step, in two, in a run that is long enough for vectors, and by the reference, and wants one text
- * of all, nothing written beyond DECIMAL_PRINT_MAX for each. */
+/* Prints value in one step, in two, in a run that is long enough for vectors, and by the reference,
+ * and wants one text of all, nothing written beyond DECIMAL_PRINT_MAX for each. */
 static void assert_prints(double value, const char *expected, size_t length)
 {
     char out[8 * DECIMAL_PRINT_MAX + 8];
@@ -51,8 +51,9 @@ static void assert_prints(double value, const char *expected, size_t length)
                          : way == 2 ? print_run(value, 8, out)
                                     : print_exact(value, out);
         if (printed != length || memcmp(out, expected, length) != 0)
-            fail_msg("%016llx: \"%.*s\" the way %d; expected \"%.*s\"", (unsigned long long)bits_of(value),
-                     (int)(printed < sizeof out ? printed : 0), out, way, (int)length, expected);
+            fail_msg("%016llx: \"%.*s\" the way %d; expected \"%.*s\"",
+                     (unsigned long long)bits_of(value), (int)(printed < sizeof out ? printed : 0),
+                     out, way, (int)length, expected);
         assert_memory_equal(out + (size_t)(way == 2 ? 8 : 1) * DECIMAL_PRINT_MAX, "~~~~~~~~", 8);
     }
 }
@@ -93,8 +94,8 @@ static const struct row {
     {0x41b3de4355555557, "333333333.33333343"},
     {0xbecbf647612f3696, "-0.0000033333333333333333"},
     {0x43143ff3c1cb0959, "1424953923781206.2"},
-    /* no shorter text reads back, though a nearer one of the same length does not: below a power of two, doubles lie
-     * twice as near as above it */
+    /* no shorter text reads back, though a nearer one of the same length does not: below a power of
+     * two, doubles lie twice as near as above it */
     {0x3d20000000000000, "2.842170943040401e-14"},
     {0x3d30000000000000, "5.684341886080802e-14"},
     {0x0060000000000000, "7.120236347223045e-307"},
@@ -113,7 +114,8 @@ static void known_values_have_their_text(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (rows[i].text) assert_prints(double_of(rows[i].bits), rows[i].text, strlen(rows[i].text));
+        if (rows[i].text)
+            assert_prints(double_of(rows[i].bits), rows[i].text, strlen(rows[i].text));
         check(double_of(rows[i].bits));
     }
 }
@@ -149,7 +151,8 @@ static void every_layout_is_ecmascripts(void **state)
         assert_prints(layouts[i].value, layouts[i].text, strlen(layouts[i].text));
 }
 
-/* Every count of digits with every place of the point, and all exponents of one and of seventeen digits. */
+/* Every count of digits with every place of the point, and all exponents of one and of seventeen
+ * digits. */
 static void every_count_of_digits_meets_every_exponent(void **state)
 {
     (void)state;
@@ -160,7 +163,8 @@ static void every_count_of_digits_meets_every_exponent(void **state)
             sprintf(text, "%.*se%d", digits, "17976931348623157", exponent - digits + 1);
             const char *end;
             strcat(text, ",");
-            assert_int_equal(reference_parse(text, text + strlen(text), &end, &value), DECIMAL_DONE);
+            assert_int_equal(reference_parse(text, text + strlen(text), &end, &value),
+                             DECIMAL_DONE);
             check(value);
         }
     }
@@ -234,7 +238,8 @@ static double draw(uint64_t *random)
     case 0:
         return bits >> 8 & 1 ? 0.0 : -0.0;
     case 1:
-        return ldexp(bits >> 8 & 1 ? 1 : -1, (int)(bits >> 9 & 127) - 64); /* the digits are found one by one */
+        return ldexp(bits >> 8 & 1 ? 1 : -1,
+                     (int)(bits >> 9 & 127) - 64); /* the digits are found one by one */
     case 2:
         return double_of(bits >> 12 >> (bits >> 3 & 31)); /* subnormal: few digits */
     case 3:
@@ -258,13 +263,15 @@ static void a_run_is_what_its_numbers_print_each(void **state)
         size_t count = random_bits(&random) % MAX, length = 0;
         int negate = turn & 1;
         for (size_t i = 0; i < count; i++) {
-            values[i] = turn & 2 ? draw(&random) : ldexp((double)(int64_t)random_bits(&random), -63 - turn % 32);
+            values[i] = turn & 2 ? draw(&random)
+                                 : ldexp((double)(int64_t)random_bits(&random), -63 - turn % 32);
             length += decimal_print(negate ? -values[i] : values[i], expected + length);
             expected[length++] = ',';
         }
         memset(out, '~', sizeof out);
         decimal_shortest_run(values, count, turn & 4 ? values : digits, scales);
-        assert_int_equal(decimal_write_run(turn & 4 ? values : digits, scales, count, negate, out), length);
+        assert_int_equal(decimal_write_run(turn & 4 ? values : digits, scales, count, negate, out),
+                         length);
         assert_memory_equal(out, expected, length);
         assert_memory_equal(out + count * DECIMAL_PRINT_MAX, "~~~~~~~~", 8);
     }
@@ -280,7 +287,8 @@ static void usual_numbers_are_printed_eight_at_a_time(void **state)
         double values[8];
         struct decimal_scale scales[8];
         char out[8 * DECIMAL_PRINT_MAX];
-        for (int i = 0; i < 8; i++) values[i] = ldexp((double)(int64_t)(random_bits(&random) | 1), -63 - turn % 32);
+        for (int i = 0; i < 8; i++)
+            values[i] = ldexp((double)(int64_t)(random_bits(&random) | 1), -63 - turn % 32);
         char *end = out;
         assert_int_equal(decimal_shortest_wide(values, 8, values, scales), 8);
         assert_int_equal(decimal_write_wide(values, scales, 8, 0, &end), 8);

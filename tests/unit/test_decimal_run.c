@@ -1,8 +1,8 @@
-/* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must hold what its elements
- * hold by themselves, and end where they do. */
+/* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must
+ * hold what its elements hold by themselves, and end where they do. */
 #include "bits.h"
-#include "decimal_check.h"
 #include "decimal/decimal_wide.h"
+#include "decimal_check.h"
 #include "mse/dispatch.h"
 
 #include <setjmp.h>
@@ -16,7 +16,8 @@
 #define RUN_MAX  1100
 #define TEXT_MAX 32768
 
-typedef size_t run_form(const char *text, const char *limit, const char **end, double *values, size_t room);
+typedef size_t run_form(const char *text, const char *limit, const char **end, double *values,
+                        size_t room);
 
 /* The form that a test is run for. */
 static run_form *run_of(void **state)
@@ -27,7 +28,8 @@ static run_form *run_of(void **state)
 }
 
 /* A run by its definition, read with reference_parse. */
-static size_t expected_run(const char *text, const char *limit, const char **end, double *values, size_t room)
+static size_t expected_run(const char *text, const char *limit, const char **end, double *values,
+                           size_t room)
 {
     const char *const white = " \t\n\r", *p = text;
     size_t count = 0;
@@ -52,13 +54,15 @@ static void check_run(run_form *run, const char *text, const char *limit, size_t
     size_t expected_count = expected_run(text, limit, &expected_end, expected, room);
     size_t count = run(text, limit, &end, values, room);
     if (count != expected_count || end != expected_end)
-        fail_msg("\"%.*s\": %zu to %zu; expected %zu to %zu", (int)(limit - text), text, count, (size_t)(end - text),
-                 expected_count, (size_t)(expected_end - text));
+        fail_msg("\"%.*s\": %zu to %zu; expected %zu to %zu", (int)(limit - text), text, count,
+                 (size_t)(end - text), expected_count, (size_t)(expected_end - text));
     for (size_t i = 0; i < count; i++) {
         if (bits_of(values[i]) != bits_of(expected[i]))
-            fail_msg("\"%.*s\": [%zu] is %.17g, not %.17g", (int)(limit - text), text, i, values[i], expected[i]);
+            fail_msg("\"%.*s\": [%zu] is %.17g, not %.17g", (int)(limit - text), text, i, values[i],
+                     expected[i]);
     }
-    for (size_t i = room; i < room + 8; i++) assert_int_equal(bits_of(values[i]), bits_of(untouched));
+    for (size_t i = room; i < room + 8; i++)
+        assert_int_equal(bits_of(values[i]), bits_of(untouched));
 }
 
 /* Where nothing may be read before the text, and where nothing may be read after it. */
@@ -76,8 +80,10 @@ static const char *const separators[] = {",",  ", ", ",\n  ", " , ", ",\t\r\n ",
 
 static size_t random_run(char *text, unsigned elements, uint64_t *random)
 {
-    const char *const formats[] = {"%.17g", "%.6f", "%.3g", "%.0f", "%.16f", "%.20e", "%.20f", "%.19f"};
-    unsigned style = (unsigned)(random_bits(random) % 8), usual = (unsigned)(random_bits(random) % 4);
+    const char *const formats[] = {"%.17g", "%.6f",  "%.3g",  "%.0f",
+                                   "%.16f", "%.20e", "%.20f", "%.19f"};
+    unsigned style = (unsigned)(random_bits(random) % 8),
+             usual = (unsigned)(random_bits(random) % 4);
     unsigned kinds = random_bits(random) % 2 ? 12 : 6, rarely = random_bits(random) % 2 ? 15 : 255;
     char *p = text;
     for (unsigned i = 0; i < elements; i++) {
@@ -106,7 +112,8 @@ static void runs_hold_what_their_elements_hold_one_by_one(void **state)
     }
 }
 
-/* Digits, signs, points, exponents and white space drawn apart from one another, a byte changed in every other run. */
+/* Digits, signs, points, exponents and white space drawn apart from one another, a byte changed in
+ * every other run. */
 static size_t random_digits(char *text, uint64_t *random)
 {
     static const char *const exponents[] = {"e5",    "E-05", "e+00",   "e-307", "e288",
@@ -122,11 +129,13 @@ static size_t random_digits(char *text, uint64_t *random)
             if (k == whole) *p++ = '.';
             *p++ = "00000000123456789999"[random_bits(random) % 20];
         }
-        if ((draw >> 33 & 15) <= (usual >> 40 & 3)) p += sprintf(p, "%s", exponents[(draw >> 37) % 10]);
+        if ((draw >> 33 & 15) <= (usual >> 40 & 3))
+            p += sprintf(p, "%s", exponents[(draw >> 37) % 10]);
         p += sprintf(p, "%s", separators[draw >> 45 & 15 ? usual >> 60 & 1 : (draw >> 49) % 6]);
     }
     if (usual >> 62 & 1)
-        text[random_bits(random) % (size_t)(p - text)] = "0123456789-+.eE, \n/:\0\x0b,"[(usual >> 50) % 23];
+        text[random_bits(random) % (size_t)(p - text)] =
+            "0123456789-+.eE, \n/:\0\x0b,"[(usual >> 50) % 23];
     return (size_t)(p - text);
 }
 
@@ -256,7 +265,8 @@ static void every_element_may_be_unusual(void **state)
         for (size_t k = 0; k < 5 * 2 * 20; k++) {
             char *p = text;
             for (size_t i = 0; i < 20; i++)
-                p += sprintf(p, k / 20 % 2 ? "%s, " : "%s,", i == k % 20 ? unusual[u] : around[k / 40]);
+                p += sprintf(p, k / 20 % 2 ? "%s, " : "%s,",
+                             i == k % 20 ? unusual[u] : around[k / 40]);
             check_guarded(run, text, (size_t)(p - text), RUN_MAX);
         }
     }
@@ -286,13 +296,15 @@ static void elements_near_the_middle_of_two_doubles_round_as_they_must(void **st
     for (int i = 0; i < 2000; i++) {
         char *p = text;
         for (int k = 0; k < 24; k++) {
-            /* below 2^11, the middle between two doubles has 42 bits behind the point; 19 digits come near it */
+            /* below 2^11, the middle between two doubles has 42 bits behind the point; 19 digits
+             * come near it */
             uint64_t draw = random_bits(&random);
             unsigned bits = 53 + (unsigned)(draw >> 60) % 8;
             uint64_t odd = draw >> (64 - 54) | (uint64_t)1 << 53 | 1;
             p += sprintf(p, k % 3 ? "%.18e," : "%.17g,",
                          (double)((long double)odd / (long double)((uint64_t)1 << bits)));
-            p += sprintf(p, "%.*Lf,", 17 + k % 2, (long double)odd / (long double)((uint64_t)1 << bits));
+            p += sprintf(p, "%.*Lf,", 17 + k % 2,
+                         (long double)odd / (long double)((uint64_t)1 << bits));
             p += sprintf(p, "%llu,", (unsigned long long)(odd << (k % 10)) + (unsigned)k % 3 - 1);
         }
         check_run(run, text, p, RUN_MAX);
@@ -304,7 +316,8 @@ static void a_run_reads_nothing_before_its_text(void **state)
     run_form *run = run_of(state);
     for (int first = 1; first < 30; first++) {
         for (int fraction = 1; fraction < 20; fraction++) {
-            int length = sprintf(page_begin, "%0*d,0.%0*d,%s%064d", first, 0, fraction, 5, "1,2,3,4,5,6,7,", 0);
+            int length = sprintf(page_begin, "%0*d,0.%0*d,%s%064d", first, 0, fraction, 5,
+                                 "1,2,3,4,5,6,7,", 0);
             page_begin[0] = '1'; /* no zeros begin a number */
             check_run(run, page_begin, page_begin + length, RUN_MAX);
         }
@@ -316,7 +329,8 @@ static void a_run_stops_before_a_number_that_is_too_long(void **state)
     run_form *run = run_of(state);
     const char *end;
     double values[3];
-    for (size_t length = DECIMAL_RUN_NUMBER_MAX - 1; length <= DECIMAL_RUN_NUMBER_MAX + 1; length++) {
+    for (size_t length = DECIMAL_RUN_NUMBER_MAX - 1; length <= DECIMAL_RUN_NUMBER_MAX + 1;
+         length++) {
         char *text = text_of("1, 0.", '3', length - 2, ",-7 ,");
         size_t fits = length <= DECIMAL_RUN_NUMBER_MAX;
         check_run(run, text, text + strlen(text), 3);
@@ -331,7 +345,8 @@ static void elements_and_white_space_may_be_of_any_length(void **state)
 {
     run_form *run = run_of(state);
     for (size_t length = 0; length < 2200; length += length % 64 < 60 ? 7 : 1) {
-        char *text = text_of("1,2,3,4,5,6,7,8,9,1", '0', length, ",2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
+        char *text =
+            text_of("1,2,3,4,5,6,7,8,9,1", '0', length, ",2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
         if (length < 300) check_guarded(run, text, strlen(text), RUN_MAX);
         text = text_of("1,2,3,4,5,6,7,8,9,", ' ', length, "2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
         check_guarded(run, text, strlen(text), RUN_MAX);

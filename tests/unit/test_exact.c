@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "mse/exact.h"
 #include "families.h"
+#include "mse/exact.h"
 #include "rational.h"
 
 #define assert_same(a, b) assert_int_equal(bits_of(a), bits_of(b))
@@ -89,7 +89,8 @@ static void sums_lose_no_bit(void **state)
         exact_clear(&sum);
         for (int i = 0; i < 40; i++) {
             int wide = round % 3 == 0 ? 1020 : round % 3 == 1 ? 80 : 4;
-            double a = families_double(&random, -wide, wide), b = families_double(&random, -wide, wide);
+            double a = families_double(&random, -wide, wide),
+                   b = families_double(&random, -wide, wide);
             double w = fabs(families_double(&random, -wide, wide));
             if (i % 5 == 0) b = -a;
             if (i % 7 == 0) w = DBL_TRUE_MIN;
@@ -164,7 +165,8 @@ static void many_terms_at_once_are_no_different(void **state)
             families[f].fill(&random, a, b, N);
             if (weights != NULL) weight_families[k].fill(&random, w, N);
             assert_true(exact_add_squares(&sum, a, b, weights, N) == 0);
-            for (int i = 0; i < N; i++) add_square(expected, a[i], b[i], weights == NULL ? 1 : w[i]);
+            for (int i = 0; i < N; i++)
+                add_square(expected, a[i], b[i], weights == NULL ? 1 : w[i]);
             assert_value(&sum, expected);
             if (weights != NULL) assert_true(exact_add_weights(&sum, weights, N) == 0);
             for (int i = 0; i < N && weights != NULL; i++) add_difference(expected, 0.5, 0, w[i]);
@@ -182,7 +184,8 @@ static void merging_is_adding(void **state)
         exact_clear(&whole);
         for (int k = 0; k < 3; k++) exact_clear(&part[k]);
         for (int i = 0; i < 30; i++) {
-            double a = families_finite(&random), b = families_finite(&random), w = fabs(families_finite(&random));
+            double a = families_finite(&random), b = families_finite(&random),
+                   w = fabs(families_finite(&random));
             add_square_to(&whole, a, b, w);
             add_square_to(&part[families_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
         }
@@ -217,7 +220,8 @@ static void quotients_are_the_nearest(void **state)
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
         for (uint64_t i = 0; i <= families_below(&random, 4); i++) {
-            double a = families_double(&random, -wide, wide), b = families_double(&random, -wide, wide);
+            double a = families_double(&random, -wide, wide),
+                   b = families_double(&random, -wide, wide);
             add_square_to(&numerator, a, b, fabs(families_double(&random, -wide, wide)));
         }
         for (uint64_t i = 0; i <= families_below(&random, 4); i++)
@@ -226,8 +230,8 @@ static void quotients_are_the_nearest(void **state)
     }
 }
 
-/* Quotients that are midpoints between two doubles, and what is one unit of the sum to either side of them, for
- * denominators of one digit to very many. A third of the quotients is subnormal. */
+/* Quotients that are midpoints between two doubles, and what is one unit of the sum to either side
+ * of them, for denominators of one digit to very many. A third of the quotients is subnormal. */
 static void quotients_at_a_tie_go_to_even(void **state)
 {
     (void)state;
@@ -241,7 +245,8 @@ static void quotients_at_a_tie_go_to_even(void **state)
         for (uint64_t i = families_below(&random, 4) + 1; i > 0; i--)
             add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
         value_of(product, &denominator);
-        uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1; /* a midpoint is 54 bits, the last one 1 */
+        uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 |
+                       1; /* a midpoint is 54 bits, the last one 1 */
         if (round % 3 == 0) odd = odd >> families_below(&random, 54) | 1;
         mpz_import(middle, 1, -1, sizeof odd, 0, 0, &odd);
         mpz_mul(product, product, middle);
@@ -262,8 +267,8 @@ static void quotients_at_a_tie_go_to_even(void **state)
     }
 }
 
-/* The estimated digit of the quotient is 1 or 2 too large where the denominator's second digit is all ones and the
- * numerator is just below a multiple of it. */
+/* The estimated digit of the quotient is 1 or 2 too large where the denominator's second digit is
+ * all ones and the numerator is just below a multiple of it. */
 static void a_quotient_estimated_too_large_is_corrected(void **state)
 {
     (void)state;
@@ -272,8 +277,9 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
         struct mse_sum numerator, denominator;
         mpz_t product, digit;
         mpz_inits(product, digit, NULL);
-        const uint64_t words[] = {UINT64_C(1) << 63 | (round % 2 == 0 ? 0 : families_bits(&random) >> 60), UINT64_MAX,
-                                  UINT64_MAX - families_below(&random, 3)};
+        const uint64_t words[] = {UINT64_C(1) << 63 |
+                                      (round % 2 == 0 ? 0 : families_bits(&random) >> 60),
+                                  UINT64_MAX, UINT64_MAX - families_below(&random, 3)};
         mpz_import(product, 3, 1, sizeof *words, 0, 0, words);
         mpz_mul_2exp(product, product, families_below(&random, 2000));
         set_value(&denominator, product);
@@ -289,7 +295,8 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
     }
 }
 
-/* The largest double plus half its last place is a tie, which goes up: the first value that overflows. */
+/* The largest double plus half its last place is a tie, which goes up: the first value that
+ * overflows. */
 static void overflow_begins_at_the_last_tie(void **state)
 {
     (void)state;

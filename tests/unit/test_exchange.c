@@ -22,7 +22,8 @@ static struct head head_of(const char *method, const char *target)
 }
 
 /* The status of the answer to a head and a body; its text must hold wanted. */
-static unsigned status_of(const struct head *head, const char *body, bool urgent, const char *wanted)
+static unsigned status_of(const struct head *head, const char *body, bool urgent,
+                          const char *wanted)
 {
     struct response answer;
     struct exchange *exchange = exchange_open(&service, head);
@@ -152,7 +153,8 @@ static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **stat
 
 static void a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once(void **state)
 {
-    /* What libmicrohttpd makes of "Content-Length:\r\n 5", "Content-Length : 5", " Host: a" and ": a". */
+    /* What libmicrohttpd makes of "Content-Length:\r\n 5", "Content-Length : 5", " Host: a" and ":
+     * a". */
     static const char *const names[] = {
         "Content-Length5", "Content-Length ", " Host", "", "Transfer-Encodingchunked", "a\tb"};
     (void)state;
@@ -197,11 +199,13 @@ static const char *challenge_to(const char *authorization)
 
 static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **state)
 {
-    static const char *const right[] = {"Bearer sesame", "bearer sesame", "BEARER   sesame", "Bearer sesame \t "};
-    static const char *const none[] = {NULL,           "",       "Bearer",       "Bearer ",        "Bearer  \t",
-                                       "Basic sesame", "sesame", "Bearersesame", "Bearer\tsesame", " Bearer sesame"};
-    static const char *const wrong[] = {"Bearer sesam", "Bearer sesame2", "Bearer sesame sesame", "Bearer \tsesame",
-                                        "Bearer Bearer sesame"};
+    static const char *const right[] = {"Bearer sesame", "bearer sesame", "BEARER   sesame",
+                                        "Bearer sesame \t "};
+    static const char *const none[] = {
+        NULL,           "",       "Bearer",       "Bearer ",        "Bearer  \t",
+        "Basic sesame", "sesame", "Bearersesame", "Bearer\tsesame", " Bearer sesame"};
+    static const char *const wrong[] = {"Bearer sesam", "Bearer sesame2", "Bearer sesame sesame",
+                                        "Bearer \tsesame", "Bearer Bearer sesame"};
     char folder[FOLDER_PATH_MAX];
     char file[FOLDER_PATH_MAX + 8];
     (void)state;
@@ -216,7 +220,8 @@ static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **s
         assert_string_equal(challenge_to(none[i]), "Bearer realm=\"mse-server\"");
     }
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_string_equal(challenge_to(wrong[i]), "Bearer realm=\"mse-server\", error=\"invalid_token\"");
+        assert_string_equal(challenge_to(wrong[i]),
+                            "Bearer realm=\"mse-server\", error=\"invalid_token\"");
     }
     struct head metrics = head_of("GET", "/metrics");
     assert_int_equal(status_of(&metrics, "", false, "unauthorized"), 401);

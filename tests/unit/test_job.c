@@ -41,18 +41,22 @@ static void what_cannot_be_computed_is_named_and_pointed_at(void **state)
         const char *pointer;
     } rows[] = {
         {"{\"predictions\":[1e200],\"targets\":[0]}", PROBLEM_OVERFLOW, ""},
-        {"{\"predictions\":[1,1e200],\"targets\":[0,0],\"reduction\":\"none\"}", PROBLEM_OVERFLOW, "/predictions/1"},
-        {"{\"predictions\":[[1,1]],\"targets\":[[0,0]],\"weights\":[[1,1e308]],\"reduction\":\"sum\"}",
+        {"{\"predictions\":[1,1e200],\"targets\":[0,0],\"reduction\":\"none\"}", PROBLEM_OVERFLOW,
+         "/predictions/1"},
+        {"{\"predictions\":[[1,1]],\"targets\":[[0,0]],\"weights\":[[1,1e308]],\"reduction\":"
+         "\"sum\"}",
          PROBLEM_OVERFLOW, "/predictions/0/1"},
-        {"{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"none\"}", PROBLEM_OVERFLOW,
-         "/predictions/0"},
-        {"{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[0,-0.0]}", PROBLEM_ZERO_WEIGHTS, "/weights"},
+        {"{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"none\"}",
+         PROBLEM_OVERFLOW, "/predictions/0"},
+        {"{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[0,-0.0]}", PROBLEM_ZERO_WEIGHTS,
+         "/weights"},
         {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[1,2],[3,4]],\"weights\":[[1,0],[-0.5,1]]}",
          PROBLEM_NEGATIVE_WEIGHT, "/weights/1/0"},
-        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-5e-324],\"reduction\":\"sum\",\"gradients\":[]}",
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-5e-324],\"reduction\":\"sum\","
+         "\"gradients\":[]}",
          PROBLEM_NEGATIVE_WEIGHT, "/weights/0"},
-        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-1],\"reduction\":\"none\"}", PROBLEM_NEGATIVE_WEIGHT,
-         "/weights/0"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-1],\"reduction\":\"none\"}",
+         PROBLEM_NEGATIVE_WEIGHT, "/weights/0"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -61,7 +65,8 @@ static void what_cannot_be_computed_is_named_and_pointed_at(void **state)
         make_job(&job, rows[i].text);
         if (job_step(&job, &problem) != JOB_BAD) fail_msg("%s was computed", rows[i].text);
         if (problem.type != rows[i].type || strcmp(problem.pointer, rows[i].pointer) != 0) {
-            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer, problem.detail);
+            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer,
+                     problem.detail);
         }
         free_job(&job);
     }
@@ -72,7 +77,8 @@ static void a_gradient_that_nobody_asked_for_cannot_overflow(void **state)
     struct job job;
     struct problem problem;
     (void)state;
-    make_job(&job, "{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"sum\",\"gradients\":[]}");
+    make_job(&job, "{\"predictions\":[1],\"targets\":[0],\"weights\":[1e308],\"reduction\":\"sum\","
+                   "\"gradients\":[]}");
     assert_int_equal(job_step(&job, &problem), JOB_DONE);
     assert_true(job.loss == 1e308);
     free_job(&job);
@@ -119,7 +125,8 @@ static void make_slow(struct request *request)
     request->weights.values[1] = 1;
 }
 
-/* Does the job of a request, and compares it with the same computed at a stretch. Returns the number of steps. */
+/* Does the job of a request, and compares it with the same computed at a stretch. Returns the
+ * number of steps. */
 static int do_job(struct request *request)
 {
     struct job job;
@@ -159,11 +166,11 @@ static void a_job_in_slices_gives_the_bits_of_one_at_a_stretch(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (int reduction = REQUEST_MEAN; reduction <= REQUEST_NONE; reduction++) {
             struct request request = {.reduction = (enum request_reduction)reduction,
-                                          .wants_predictions = true};
+                                      .wants_predictions = true};
             fill_request(&request, sizes[i]);
             do_job(&request);
-            request =
-                (struct request){.reduction = (enum request_reduction)reduction, .wants_predictions = true};
+            request = (struct request){.reduction = (enum request_reduction)reduction,
+                                       .wants_predictions = true};
             fill_request(&request, sizes[i]);
             make_slow(&request);
             do_job(&request);
@@ -171,7 +178,8 @@ static void a_job_in_slices_gives_the_bits_of_one_at_a_stretch(void **state)
     }
 }
 
-static void a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn(void **state)
+static void
+a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn(void **state)
 {
     struct request request = {.reduction = REQUEST_MEAN, .wants_predictions = true};
     (void)state;
@@ -206,7 +214,8 @@ int main(void)
         cmocka_unit_test(a_gradient_that_nobody_asked_for_cannot_overflow),
         cmocka_unit_test(a_sum_needs_no_weight),
         cmocka_unit_test(a_job_in_slices_gives_the_bits_of_one_at_a_stretch),
-        cmocka_unit_test(a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn),
+        cmocka_unit_test(
+            a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn),
         cmocka_unit_test(a_fault_in_the_last_slice_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_json_random.c - json_reader against json_reference, over random documents and random damage to them. The seed is
- * fixed. */
+/* test_json_random.c - json_reader against json_reference, over random documents and random damage
+ * to them. The seed is fixed. */
 #include "bits.h"
 #include "guarded.h"
 #include "json_reference.h"
@@ -43,8 +43,9 @@ static void put_space(struct text *t)
 
 static void put_number(struct text *t)
 {
-    static const char *const numbers[] = {"0",    "-0",   "1",    "12",        "-7.5",    "0.1", "1e5", "-1E-3",
-                                          "2e+0", "1e99", "3.25", "123456789", "0.5e308", "9.9", "42",  "-1.0e-400"};
+    static const char *const numbers[] = {
+        "0",    "-0",   "1",    "12",        "-7.5",    "0.1", "1e5", "-1E-3",
+        "2e+0", "1e99", "3.25", "123456789", "0.5e308", "9.9", "42",  "-1.0e-400"};
     if (below(60) == 0) {
         put(t, "-1e309");
     } else {
@@ -148,7 +149,8 @@ static void put_value(struct text *t, unsigned depth)
 
 static char any_byte(void)
 {
-    static const char likely[] = "[]{},:\"\\ \n0123456789-+.eEtrufalsnDd8cC\x80\xbf\xc2\xe0\xed\xa0\xf0\xf4\x90";
+    static const char likely[] =
+        "[]{},:\"\\ \n0123456789-+.eEtrufalsnDd8cC\x80\xbf\xc2\xe0\xed\xa0\xf0\xf4\x90";
     return below(4) == 0 ? (char)below(256) : likely[below(sizeof likely - 1)];
 }
 
@@ -190,7 +192,8 @@ static void put_document(struct text *t)
 }
 
 /* Chunks of 0 to `longest` bytes. */
-static void must_agree(const struct text *t, const struct json_reference *reference, unsigned longest)
+static void must_agree(const struct text *t, const struct json_reference *reference,
+                       unsigned longest)
 {
     static char expanded[sizeof reference->expanded];
     struct tensor_budget budget = {.limit = SIZE_MAX};
@@ -211,7 +214,8 @@ static void must_agree(const struct text *t, const struct json_reference *refere
     if (reader.error.fault == JSON_READER_NO_FAULT) {
         outline_expand(&reader, expanded);
         if (strcmp(expanded, reference->expanded) != 0) {
-            fail_msg("%.*s\nis %s\nnot %s", (int)t->length, t->bytes, expanded, reference->expanded);
+            fail_msg("%.*s\nis %s\nnot %s", (int)t->length, t->bytes, expanded,
+                     reference->expanded);
         }
     }
     json_reader_free(&reader);

@@ -1,5 +1,5 @@
-/* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every byte; see reading.h for
- * the notation. */
+/* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every
+ * byte; see reading.h for the notation. */
 #include "guarded.h"
 #include "reading.h"
 
@@ -35,7 +35,8 @@ static void arrays_that_begin_with_a_number_become_tensors(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        ROW("{\"predictions\":[1,2],\"targets\":[0,0]}", "{\"predictions\":[0],\"targets\":[1]} 2 1 2 2 0 0"),
+        ROW("{\"predictions\":[1,2],\"targets\":[0,0]}",
+            "{\"predictions\":[0],\"targets\":[1]} 2 1 2 2 0 0"),
         ROW("[1]", "[0] 1 1"),
         ROW("[-0]", "[0] 1 -0"),
         ROW("[[1,2],[3,4],[5,6]]", "[0] 3x2 1 2 3 4 5 6"),
@@ -44,8 +45,10 @@ static void arrays_that_begin_with_a_number_become_tensors(void **state)
         ROW("{\"a\":{\"b\":[{\"c\":[[1.5]]}]}}", "{\"a\":{\"b\":[{\"c\":[0]}]}} 1x1 1.5"),
         ROW("[[\"a\"],[1,2]]", "[[\"a\"],[0]] 2 1 2"),
         ROW("[{},[[1]],[2]]", "[{},[0],[1]] 1x1 1 1 2"),
-        ROW("[1,0.1,-12.5e-3,1E+2,123456789012345678901234567890,5e-324,2.2250738585072011e-308,1e-400]",
-            "[0] 8 1 0.10000000000000001 -0.012500000000000001 100 1.2345678901234568e+29 4.9406564584124654e-324 "
+        ROW("[1,0.1,-12.5e-3,1E+2,123456789012345678901234567890,5e-324,2.2250738585072011e-308,1e-"
+            "400]",
+            "[0] 8 1 0.10000000000000001 -0.012500000000000001 100 1.2345678901234568e+29 "
+            "4.9406564584124654e-324 "
             "2.2250738585072009e-308 0"),
         ROW("[[1,2,3],\n [4,5,6]\n]\n", "[0] 2x3 1 2 3 4 5 6"),
         ROW("{\"a\":[1],\"b\":[2],\"c\":[3],\"d\":[4],\"e\":[5],\"f\":[6],\"g\":[7],\"h\":[8]}",
@@ -71,12 +74,15 @@ static void all_else_stands_in_the_outline_as_it_was_written(void **state)
         ROW("false", "false"),
         ROW(" null ", "null"),
         ROW("\"\"", "\"\""),
-        ROW("{\"a\":1e999,\"b\":[true,1,-2.50],\"c\":null}", "{\"a\":1e999,\"b\":[true,1,-2.50],\"c\":null}"),
+        ROW("{\"a\":1e999,\"b\":[true,1,-2.50],\"c\":null}",
+            "{\"a\":1e999,\"b\":[true,1,-2.50],\"c\":null}"),
         ROW("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\ude00\"",
             "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD83D\\ude00\""),
-        ROW("\"a b\x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"", "\"a b\x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""),
+        ROW("\"a b\x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"",
+            "\"a b\x7f \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""),
         ROW(" { \"a b\" :\t[ \"c  d\" , true ]\r\n} ", "{\"a b\":[\"c  d\",true]}"),
-        ROW("{\"a\":{\"a\":{\"a\":0}},\"b\":{\"a\":0}}", "{\"a\":{\"a\":{\"a\":0}},\"b\":{\"a\":0}}"),
+        ROW("{\"a\":{\"a\":{\"a\":0}},\"b\":{\"a\":0}}",
+            "{\"a\":{\"a\":{\"a\":0}},\"b\":{\"a\":0}}"),
     };
     READ_ROWS(rows);
 }
@@ -214,7 +220,8 @@ static void a_bad_string_is_told_at_its_byte(void **state)
 static void a_text_that_ends_early_is_truncated_at_its_length(void **state)
 {
     (void)state;
-    static const char whole[] = "{\"a\":[1.5e-3,-2],\"b\\n\\u00e9\\ud83d\\ude00\":[[],true,{\"c\":\"\xe2\x82\xac\"}]}";
+    static const char whole[] =
+        "{\"a\":[1.5e-3,-2],\"b\\n\\u00e9\\ud83d\\ude00\":[[],true,{\"c\":\"\xe2\x82\xac\"}]}";
     for (size_t length = 0; length < sizeof whole - 1; length++) {
         char expected[32];
         snprintf(expected, sizeof expected, "TRUNCATED@%zu", length);
@@ -241,7 +248,8 @@ static void a_member_name_given_twice_is_refused_however_it_is_written(void **st
         ROW("[{\"a\":1},{\"a\":1,\"a\":1}]", "DUPLICATE@16"),
         ROW("{\"a\":[1,null],\"a\":2}", "DUPLICATE@14"),
         ROW("{\"a\":1,\"a\n", "SYNTAX@9 0x0a '\"' or a character that is no control character"),
-        ROW("{\"a\":1,\"A\":2,\"aa\":3,\"\":4,\"\\u0000\":5}", "{\"a\":1,\"A\":2,\"aa\":3,\"\":4,\"\\ufffd\":5}"),
+        ROW("{\"a\":1,\"A\":2,\"aa\":3,\"\":4,\"\\u0000\":5}",
+            "{\"a\":1,\"A\":2,\"aa\":3,\"\":4,\"\\ufffd\":5}"),
     };
     READ_ROWS(rows);
 }
@@ -289,7 +297,8 @@ static void numbers_beyond_the_largest_double_are_named(void **state)
     static const struct row rows[] = {
         ROW("[1,1e309]", "RANGE@3 /1"),
         ROW("{\"a\":[-1e400,1]}", "RANGE@6 /a/0"),
-        ROW("[1.7976931348623157e308,1.7976931348623158e308]", "[0] 2 1.7976931348623157e+308 1.7976931348623157e+308"),
+        ROW("[1.7976931348623157e308,1.7976931348623158e308]",
+            "[0] 2 1.7976931348623157e+308 1.7976931348623157e+308"),
         ROW("[1.7976931348623159e308]", "RANGE@1 /0"),
         ROW("[[1],[1e999999999999999999999]]", "RANGE@6 /1/0"),
     };
@@ -466,13 +475,15 @@ static void names_of_2048_bytes_are_told_apart_and_more_are_too_long(void **stat
     memset(text + 2, 'x', sizeof text - 2);
     memcpy(text + 2 + 2047, end, strlen(end));
     for (size_t cut = 0; cut < 3; cut++) {
-        const char *line = reading(text, 2049 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
+        const char *line =
+            reading(text, 2049 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
         assert_string_equal(line, "NOT_A_NUMBER@2065 /a/1");
     }
     text[2 + 2047] = 'x';
     memcpy(text + 2 + 2048, end, strlen(end));
     for (size_t cut = 0; cut < 3; cut++) {
-        const char *line = reading(text, 2050 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
+        const char *line =
+            reading(text, 2050 + strlen(end), cut == 0 ? SIZE_MAX : 1000 * cut, SIZE_MAX);
         assert_string_equal(line, "LARGE@2054");
     }
 }
@@ -501,7 +512,11 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
             int number = digits - (int)strlen(ends[i]);
             int n = sprintf(text, "[[2,0.%0*d%s,3]]", number - 2, 1, ends[i]);
             for (size_t cut = 0; cut < 3; cut++) {
-                const char *line = reading(text, (size_t)n, cut == 0 ? 0 : cut == 1 ? 2000 : SIZE_MAX, SIZE_MAX);
+                const char *line = reading(text, (size_t)n,
+                                           cut == 0   ? 0
+                                           : cut == 1 ? 2000
+                                                      : SIZE_MAX,
+                                           SIZE_MAX);
                 assert_string_equal(line, digits <= 4096 ? "[0] 1x3 2 0 3" : "LONG_NUMBER@4 /0/1");
             }
         }
@@ -550,7 +565,8 @@ static void a_number_is_read_to_its_last_digit_wherever_it_is_cut(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        ROW("[0.1000000000000000055511151231257827021181583404541015625]", "[0] 1 0.10000000000000001"),
+        ROW("[0.1000000000000000055511151231257827021181583404541015625]",
+            "[0] 1 0.10000000000000001"),
         ROW("[9007199254740993.0000000000000000000000000000000001]", "[0] 1 9007199254740994"),
         ROW("[9007199254740993.0000000000000000000000000000000000]", "[0] 1 9007199254740992"),
         ROW("[-2.4703282292062327208299439634110865e-324]", "[0] 1 -0"),
@@ -615,7 +631,8 @@ static void a_hundred_thousand_elements_are_read_whatever_the_layout(void **stat
         assert_int_equal(reader.tensors[0].length, COUNT);
         assert_int_equal(budget.used, COUNT * sizeof(double));
         for (int i = 0; i < COUNT; i++) {
-            if (reader.tensors[0].values[i] != i + (u == 2 ? 0.5 : 0)) fail_msg("unit %zu, element %d", u, i);
+            if (reader.tensors[0].values[i] != i + (u == 2 ? 0.5 : 0))
+                fail_msg("unit %zu, element %d", u, i);
         }
         json_reader_free(&reader);
         assert_int_equal(budget.used, 0);
@@ -636,8 +653,8 @@ static void rows_are_read_whatever_their_length(void **state)
         text[0] = '[';
         for (int i = 0; i < COUNT; i++) {
             const char *comma = commas[row % 3];
-            length +=
-                (size_t)sprintf(text + length, "%s%d.25%s", i % row == 0 ? "[" : "", i, (i + 1) % row == 0 ? "]" : "");
+            length += (size_t)sprintf(text + length, "%s%d.25%s", i % row == 0 ? "[" : "", i,
+                                      (i + 1) % row == 0 ? "]" : "");
             length += (size_t)sprintf(text + length, "%s", i < COUNT - 1 ? comma : "]");
         }
         static struct json_reader reader;

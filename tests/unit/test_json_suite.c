@@ -1,6 +1,6 @@
-/* test_json_suite.c - the cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"), named as there: y_
- * must be read, n_ must be refused, and i_, left to the implementation, has its decision here. Each is read cut at
- * every byte. */
+/* test_json_suite.c - the cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"),
+ * named as there: y_ must be read, n_ must be refused, and i_, left to the implementation, has its
+ * decision here. Each is read cut at every byte. */
 #include "json_reference.h"
 #include "reading.h"
 
@@ -59,8 +59,9 @@ static const struct row read_rows[] = {
     ROW("y_object_empty_key", "{\"\":0}"),
     ROW("y_object_escaped_null_in_key", "{\"foo\\u0000bar\": 42}"),
     ROW("y_object_extreme_numbers", "{ \"min\": -1.0e+28, \"max\": 1.0e+28 }"),
-    ROW("y_object_long_strings", "{\"x\":[{\"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}], \"id\": "
-                                 "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"),
+    ROW("y_object_long_strings",
+        "{\"x\":[{\"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}], \"id\": "
+        "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"),
     ROW("y_object_simple", "{\"a\":[]}"),
     ROW("y_object_string_unicode", "{\"title\":\"\\u041f\\u043e\\u043b\\u0442\\u043e\\u0440\\u0430 "
                                    "\\u0417\\u0435\\u043c\\u043b\\u0435\\u043a\\u043e"
@@ -122,7 +123,8 @@ static const struct row read_rows[] = {
     ROW("y_structure_whitespace_array", " [] "),
     ROW("i_number_double_huge_neg_exp", "[123.456e-789]"),
     ROW("i_number_huge_exp",
-        "[0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999999999999"
+        "[0."
+        "4e00669999999999999999999999999999999999999999999999999999999999999999999999999999999999"
         "99999999999999999999999999999999999969999999006]"),
     ROW("i_number_neg_int_huge_exp", "[-1e+9999]"),
     ROW("i_number_pos_double_huge_exp", "[1.5e+9999]"),
@@ -350,7 +352,8 @@ static const struct row refused_rows[] = {
     ROW("i_structure_UTF-8_BOM_empty_object", "\xef\xbb\xbf{}"),
 };
 
-/* What the reader makes of a text is the same with every cut, and is a fault of grammar as the reference says. */
+/* What the reader makes of a text is the same with every cut, and is a fault of grammar as the
+ * reference says. */
 static void read_row(const struct row *row, bool readable)
 {
     static struct json_reference reference;
@@ -358,7 +361,8 @@ static void read_row(const struct row *row, bool readable)
     strcpy(first, reading(row->text, row->length, 0, SIZE_MAX));
     reads_as(row->text, row->length, first);
     json_reference_read(row->text, row->length, &reference);
-    bool grammar = reference.fault != JSON_READER_NO_FAULT && reference.fault < JSON_READER_FIRST_CONTENT;
+    bool grammar =
+        reference.fault != JSON_READER_NO_FAULT && reference.fault < JSON_READER_FIRST_CONTENT;
     if (grammar == readable) fail_msg("%s: the reference disagrees with the suite", row->name);
 
     struct tensor_budget budget = {.limit = SIZE_MAX};
@@ -366,9 +370,11 @@ static void read_row(const struct row *row, bool readable)
     json_reader_init(&reader, &budget);
     json_reader_feed(&reader, row->text, row->length);
     enum json_reader_status status = json_reader_finish(&reader);
-    if (status != (readable ? JSON_READER_DONE : JSON_READER_BAD)) fail_msg("%s: %s", row->name, first);
+    if (status != (readable ? JSON_READER_DONE : JSON_READER_BAD))
+        fail_msg("%s: %s", row->name, first);
     if (reader.error.fault != reference.fault || reader.error.offset != reference.offset) {
-        fail_msg("%s: %s, but the reference says %d@%zu", row->name, first, reference.fault, reference.offset);
+        fail_msg("%s: %s, but the reference says %d@%zu", row->name, first, reference.fault,
+                 reference.offset);
     }
     json_reader_free(&reader);
 }
@@ -376,16 +382,19 @@ static void read_row(const struct row *row, bool readable)
 static void what_is_json_is_read(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof read_rows / sizeof read_rows[0]; i++) read_row(&read_rows[i], true);
+    for (size_t i = 0; i < sizeof read_rows / sizeof read_rows[0]; i++)
+        read_row(&read_rows[i], true);
 }
 
 static void what_is_not_json_is_refused(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof refused_rows / sizeof refused_rows[0]; i++) read_row(&refused_rows[i], false);
+    for (size_t i = 0; i < sizeof refused_rows / sizeof refused_rows[0]; i++)
+        read_row(&refused_rows[i], false);
 }
 
-/* n_structure_100000_opening_arrays, n_structure_open_array_object, i_structure_500_nested_arrays */
+/* n_structure_100000_opening_arrays, n_structure_open_array_object, i_structure_500_nested_arrays
+ */
 static void nesting_without_end_is_refused(void **state)
 {
     (void)state;

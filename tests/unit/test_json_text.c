@@ -1,4 +1,5 @@
-/* test_json_text.c - the automata of strings and numbers, tried on all there is of what is small enough for that. */
+/* test_json_text.c - the automata of strings and numbers, tried on all there is of what is small
+ * enough for that. */
 #include "json/json_text.h"
 
 #include <setjmp.h>
@@ -9,7 +10,8 @@
 
 #include <cmocka.h>
 
-/* What text[0..length-1] decodes to after an opening quote, in out; returns the status of the last byte taken. */
+/* What text[0..length-1] decodes to after an opening quote, in out; returns the status of the last
+ * byte taken. */
 static enum json_text_status decode(const char *text, size_t length, char *out, size_t *out_length)
 {
     struct json_text_string string;
@@ -28,13 +30,15 @@ static enum json_text_status decode(const char *text, size_t length, char *out, 
 static size_t encode(unsigned code, char *out)
 {
     if (code <= 0x7f) return (size_t)sprintf(out, "%c", (int)code);
-    if (code <= 0x7ff) return (size_t)sprintf(out, "%c%c", (int)(0xc0 | code >> 6), (int)(0x80 | (code & 63)));
+    if (code <= 0x7ff)
+        return (size_t)sprintf(out, "%c%c", (int)(0xc0 | code >> 6), (int)(0x80 | (code & 63)));
     if (code <= 0xffff) {
-        return (size_t)sprintf(out, "%c%c%c", (int)(0xe0 | code >> 12), (int)(0x80 | (code >> 6 & 63)),
-                               (int)(0x80 | (code & 63)));
+        return (size_t)sprintf(out, "%c%c%c", (int)(0xe0 | code >> 12),
+                               (int)(0x80 | (code >> 6 & 63)), (int)(0x80 | (code & 63)));
     }
-    return (size_t)sprintf(out, "%c%c%c%c", (int)(0xf0 | code >> 18), (int)(0x80 | (code >> 12 & 63)),
-                           (int)(0x80 | (code >> 6 & 63)), (int)(0x80 | (code & 63)));
+    return (size_t)sprintf(out, "%c%c%c%c", (int)(0xf0 | code >> 18),
+                           (int)(0x80 | (code >> 12 & 63)), (int)(0x80 | (code >> 6 & 63)),
+                           (int)(0x80 | (code & 63)));
 }
 
 static void every_character_is_read_alike_as_utf8_and_escaped(void **state)
@@ -49,16 +53,17 @@ static void every_character_is_read_alike_as_utf8_and_escaped(void **state)
         size_t utf8_length = encode(code, utf8);
         bool stands_for_itself = code >= 0x20 && code != '"' && code != '\\';
         if (stands_for_itself) {
-            if (decode(utf8, utf8_length, decoded, &length) != JSON_TEXT_MORE || length != utf8_length ||
-                memcmp(decoded, utf8, length) != 0) {
+            if (decode(utf8, utf8_length, decoded, &length) != JSON_TEXT_MORE ||
+                length != utf8_length || memcmp(decoded, utf8, length) != 0) {
                 fail_msg("U+%04X", code);
             }
         }
         unsigned half = code - 0x10000;
         if (code < 0x10000) sprintf(text, code & 1 ? "\\u%04x" : "\\u%04X", code);
-        if (code >= 0x10000) sprintf(text, "\\u%04x\\u%04X", 0xd800 + (half >> 10), 0xdc00 + (half & 0x3ff));
-        if (decode(text, strlen(text), decoded, &length) != JSON_TEXT_MORE || length != utf8_length ||
-            memcmp(decoded, utf8, length) != 0) {
+        if (code >= 0x10000)
+            sprintf(text, "\\u%04x\\u%04X", 0xd800 + (half >> 10), 0xdc00 + (half & 0x3ff));
+        if (decode(text, strlen(text), decoded, &length) != JSON_TEXT_MORE ||
+            length != utf8_length || memcmp(decoded, utf8, length) != 0) {
             fail_msg("%s", text);
         }
     }
@@ -75,17 +80,21 @@ static void every_two_code_units_are_a_pair_two_characters_or_refused(void **sta
             sprintf(text, "\\u%04x\\u%04x", first, second);
             bool high = first >= 0xd800 && first < 0xdc00;
             bool first_low = first >= 0xdc00 && first < 0xe000;
-            bool second_high = second >= 0xd800 && second < 0xdc00; /* may be: its own second half is to come */
+            bool second_high =
+                second >= 0xd800 && second < 0xdc00; /* may be: its own second half is to come */
             bool second_low = second >= 0xdc00 && second < 0xe000;
             bool good = high ? second_low : !first_low && !second_low;
             enum json_text_status status = decode(text, 12, decoded, &length);
-            if (status != (good ? JSON_TEXT_MORE : JSON_TEXT_SURROGATE)) fail_msg("%s: %d", text, status);
-            if (good && length != (high ? 4u : second_high ? 3u : 3u + encode(second, text))) fail_msg("%s", text);
+            if (status != (good ? JSON_TEXT_MORE : JSON_TEXT_SURROGATE))
+                fail_msg("%s: %d", text, status);
+            if (good && length != (high ? 4u : second_high ? 3u : 3u + encode(second, text)))
+                fail_msg("%s", text);
         }
     }
 }
 
-/* One, two and three bytes are refused unless some character begins with them; of a fourth, 80-BF is all there is. */
+/* One, two and three bytes are refused unless some character begins with them; of a fourth, 80-BF
+ * is all there is. */
 static void every_sequence_of_bytes_is_utf8_or_refused(void **state)
 {
     (void)state;
@@ -136,7 +145,8 @@ static void numbers_are_whole_where_the_grammar_lets_them_end(void **state)
             number = json_text_number_next(number, rows[i].text[k]);
             assert_int_equal(json_text_number_whole(number), rows[i].whole[k] == 'x');
             enum json_text_number after = json_text_number_next(number, ',');
-            assert_int_equal(after, rows[i].whole[k] == 'x' ? JSON_TEXT_NUMBER_END : JSON_TEXT_NUMBER_BAD);
+            assert_int_equal(after,
+                             rows[i].whole[k] == 'x' ? JSON_TEXT_NUMBER_END : JSON_TEXT_NUMBER_BAD);
         }
     }
 }

@@ -1,4 +1,5 @@
-/* test_kernel.c - every kernel this CPU can run against exact.h, bit for bit; and how often each is uncertain. */
+/* test_kernel.c - every kernel this CPU can run against exact.h, bit for bit; and how often each is
+ * uncertain. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -12,17 +13,18 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "mse/dispatch.h"
-#include "mse/exact.h"
 #include "families.h"
 #include "mse.h"
+#include "mse/dispatch.h"
+#include "mse/exact.h"
 #include "rational.h"
 
 enum { MOST = 100000 };
 
 static double predictions[MOST], targets[MOST], weight_values[MOST], actual[MOST], in_place[MOST];
 
-static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 27, 31, 32, 33, 100, 127, 128, 1000, 1024, 5000};
+static const size_t sizes[] = {1,  2,  3,  4,  5,   7,   8,   9,    15,   16,  17,
+                               27, 31, 32, 33, 100, 127, 128, 1000, 1024, 5000};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static const char *const names[] = {"baseline", "avx2", "avx512"};
@@ -93,28 +95,31 @@ static struct exact_divisor integer_divisor(uint64_t value)
     return divisor;
 }
 
-static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights, size_t n)
+static struct kernel_sum estimated_weights(const struct kernel *kernel, const double *weights,
+                                           size_t n)
 {
     return weights == NULL ? (struct kernel_sum){(double)n, 0, 0} : kernel->weights(weights, n);
 }
 
-static void fill(struct families_random *random, size_t family, size_t weight_family, size_t n, const double **weights)
+static void fill(struct families_random *random, size_t family, size_t weight_family, size_t n,
+                 const double **weights)
 {
     families[family].fill(random, predictions, targets, n);
     *weights = weight_families[weight_family].fill == NULL ? NULL : weight_values;
     if (*weights != NULL) weight_families[weight_family].fill(random, weight_values, n);
 }
 
-static void check_elements(const struct kernel *kernel, const double *weights, size_t n, struct kernel_sum divisor,
-                           const struct exact_divisor *exact)
+static void check_elements(const struct kernel *kernel, const double *weights, size_t n,
+                           struct kernel_sum divisor, const struct exact_divisor *exact)
 {
     struct counting_judge judge = {{decide_gradient}, exact, 0};
     kernel->gradient(predictions, targets, weights, n, divisor, &judge.kernel, actual);
     for (size_t i = 0; i < n; i++) {
-        double w = weight_at(weights, i), expected = exact_gradient(predictions[i], targets[i], w, exact);
+        double w = weight_at(weights, i),
+               expected = exact_gradient(predictions[i], targets[i], w, exact);
         if (bits_of(actual[i]) != bits_of(expected))
-            fail_msg("%s: gradient of %a, %a, %a is %a, not %a", kernel->name, predictions[i], targets[i], w, actual[i],
-                     expected);
+            fail_msg("%s: gradient of %a, %a, %a is %a, not %a", kernel->name, predictions[i],
+                     targets[i], w, actual[i], expected);
     }
     memcpy(in_place, predictions, n * sizeof *in_place);
     kernel->gradient(in_place, targets, weights, n, divisor, &judge.kernel, in_place);
@@ -128,8 +133,8 @@ static void check_losses(const struct kernel *kernel, const double *weights, siz
     for (size_t i = 0; i < n; i++) {
         double w = weight_at(weights, i), expected = exact_loss(predictions[i], targets[i], w);
         if (bits_of(actual[i]) != bits_of(expected))
-            fail_msg("%s: loss of %a, %a, %a is %a, not %a", kernel->name, predictions[i], targets[i], w, actual[i],
-                     expected);
+            fail_msg("%s: loss of %a, %a, %a is %a, not %a", kernel->name, predictions[i],
+                     targets[i], w, actual[i], expected);
     }
     memcpy(in_place, targets, n * sizeof *in_place);
     kernel->losses(predictions, in_place, weights, n, &judge.kernel, in_place);
@@ -250,12 +255,15 @@ static void check_ties(const struct kernel *kernel)
         predictions[i] = (double)(product & ~UINT64_C(0xfff));
         targets[i] = -(double)(product & 0xfff);
     }
-    kernel->gradient(predictions, targets, NULL, N, (struct kernel_sum){N, 0, 0}, &judge.kernel, actual);
+    kernel->gradient(predictions, targets, NULL, N, (struct kernel_sum){N, 0, 0}, &judge.kernel,
+                     actual);
     assert_int_equal(judge.asked, 0); /* these are decided exactly */
     for (size_t i = 0; i < N; i++)
-        assert_int_equal(bits_of(actual[i]), bits_of(exact_gradient(predictions[i], targets[i], 1, &divisor)));
+        assert_int_equal(bits_of(actual[i]),
+                         bits_of(exact_gradient(predictions[i], targets[i], 1, &divisor)));
     for (size_t i = 0; i < N; i++) weight_values[i] = 1;
-    kernel->gradient(predictions, targets, weight_values, N, (struct kernel_sum){N, 0, 0}, &judge.kernel, actual);
+    kernel->gradient(predictions, targets, weight_values, N, (struct kernel_sum){N, 0, 0},
+                     &judge.kernel, actual);
     assert_in_range(judge.asked, N, N + SPARE_MAX);
 
     judge = (struct counting_judge){{decide_loss}, NULL, 0};
@@ -279,11 +287,13 @@ static void check_small_gradients(const struct kernel *kernel, const double *wei
 {
     struct exact_divisor divisor = integer_divisor(n);
     struct counting_judge judge = {{decide_gradient}, &divisor, 0};
-    kernel->gradient(predictions, targets, weights, n, (struct kernel_sum){(double)n, 0, 0}, &judge.kernel, actual);
+    kernel->gradient(predictions, targets, weights, n, (struct kernel_sum){(double)n, 0, 0},
+                     &judge.kernel, actual);
     assert_true(judge.asked < 10);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(bits_of(actual[i]),
-                         bits_of(exact_gradient(predictions[i], targets[i], weight_at(weights, i), &divisor)));
+        assert_int_equal(
+            bits_of(actual[i]),
+            bits_of(exact_gradient(predictions[i], targets[i], weight_at(weights, i), &divisor)));
 }
 
 static void check_small_losses(const struct kernel *kernel, const double *weights, size_t n)
@@ -292,7 +302,8 @@ static void check_small_losses(const struct kernel *kernel, const double *weight
     kernel->losses(predictions, targets, weights, n, &judge.kernel, actual);
     assert_true(judge.asked < 10);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(bits_of(actual[i]), bits_of(exact_loss(predictions[i], targets[i], weight_at(weights, i))));
+        assert_int_equal(bits_of(actual[i]),
+                         bits_of(exact_loss(predictions[i], targets[i], weight_at(weights, i))));
 }
 
 static void check_small(const struct kernel *kernel)
@@ -324,18 +335,20 @@ static void small_results_are_certain_too(void **state)
     with_every_kernel(check_small);
 }
 
-/* One square at a tie, and the others together 2^-k of it beside it: certain while that is above the bound. */
+/* One square at a tie, and the others together 2^-k of it beside it: certain while that is above
+ * the bound. */
 static void check_near_ties(const struct kernel *kernel)
 {
     enum { N = 4096 };
     for (int k = 54; k < 140; k++) {
         memset(predictions, 0, N * sizeof *predictions);
         memset(targets, 0, N * sizeof *targets);
-        predictions[17] = 94906267; /* its square is 9007199515875289, halfway between two doubles */
+        predictions[17] =
+            94906267; /* its square is 9007199515875289, halfway between two doubles */
         for (int i = 1000; i < 1004; i++) predictions[i] = 0x1p25 * ldexp(1, -(k / 2));
         double loss = -1;
-        bool certain =
-            kernel->quotient(kernel->loss(predictions, targets, NULL, N), (struct kernel_sum){1, 0, 0}, &loss);
+        bool certain = kernel->quotient(kernel->loss(predictions, targets, NULL, N),
+                                        (struct kernel_sum){1, 0, 0}, &loss);
         if (k < 86) assert_true(certain);
         if (k > 92) assert_false(certain);
         if (certain) assert_true(loss == 9007199515875290);
@@ -353,12 +366,15 @@ static void check_nonsense(const struct kernel *kernel)
     double quotient = 7;
     const double bad[] = {NAN, INFINITY, 0, DBL_TRUE_MIN, DBL_MAX};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_false(kernel->quotient((struct kernel_sum){bad[i], 0, 0}, (struct kernel_sum){3, 0, 0}, &quotient));
-        assert_false(kernel->quotient((struct kernel_sum){3, 0, 0}, (struct kernel_sum){bad[i], 0, 0}, &quotient));
+        assert_false(kernel->quotient((struct kernel_sum){bad[i], 0, 0},
+                                      (struct kernel_sum){3, 0, 0}, &quotient));
+        assert_false(kernel->quotient((struct kernel_sum){3, 0, 0},
+                                      (struct kernel_sum){bad[i], 0, 0}, &quotient));
     }
     assert_true(quotient == 7);
     const double negative[] = {1, 2, 3, 4, 5, 6, 7, 8, -DBL_TRUE_MIN};
-    for (size_t n = 1; n <= 9; n++) assert_int_equal(isnan(kernel->weights(negative + 9 - n, n).high), true);
+    for (size_t n = 1; n <= 9; n++)
+        assert_int_equal(isnan(kernel->weights(negative + 9 - n, n).high), true);
     assert_true(kernel->weights(negative, 8).high == 36);
 }
 
@@ -422,12 +438,16 @@ static uint64_t digest_of_everything(void)
                     size_t n = sizes[k];
                     fill(&random, f, w, n, &weights);
                     double loss = 0;
-                    digest = (digest ^ mse_loss(predictions, targets, weights, n, reduction, &loss)) * 0x100000001b3;
+                    digest =
+                        (digest ^ mse_loss(predictions, targets, weights, n, reduction, &loss)) *
+                        0x100000001b3;
                     digest = (digest ^ bits_of(loss)) * 0x100000001b3;
                     digest ^= mse_gradient(predictions, targets, weights, n, reduction, actual);
-                    for (size_t i = 0; i < n; i++) digest = (digest ^ bits_of(actual[i])) * 0x100000001b3;
+                    for (size_t i = 0; i < n; i++)
+                        digest = (digest ^ bits_of(actual[i])) * 0x100000001b3;
                     digest ^= mse_losses(predictions, targets, weights, n, actual);
-                    for (size_t i = 0; i < n; i++) digest = (digest ^ bits_of(actual[i])) * 0x100000001b3;
+                    for (size_t i = 0; i < n; i++)
+                        digest = (digest ^ bits_of(actual[i])) * 0x100000001b3;
                 }
     return digest;
 }

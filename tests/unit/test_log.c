@@ -66,8 +66,9 @@ static void a_caller_cannot_forge_a_line_of_text(void **state)
     log_request(&hostile);
     const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
-    assert_non_null(strstr(text, " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 out=2 "
-                                 "elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
+    assert_non_null(strstr(
+        text, " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 out=2 "
+              "elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
 }
 
 static void a_json_line_is_one_object(void **state)
@@ -79,7 +80,8 @@ static void a_json_line_is_one_object(void **state)
     const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     cJSON *object = cJSON_Parse(text);
-    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "message")), "say \"\x01\"\n");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "message")),
+                        "say \"\x01\"\n");
     assert_non_null(cJSON_GetObjectItem(object, "time"));
     cJSON_Delete(object);
 
@@ -92,7 +94,8 @@ static void a_json_line_is_one_object(void **state)
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "path")),
                         "/a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1");
     assert_int_equal(cJSON_GetObjectItem(object, "status")->valueint, 404);
-    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "trace_id")), hostile.trace_id);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(object, "trace_id")),
+                        hostile.trace_id);
     cJSON_Delete(object);
 }
 
@@ -143,7 +146,9 @@ static void lines_that_nobody_reads_are_lost_and_counted(void **state)
     assert_in_range(taken, 1, LINES - 1);
     assert_int_equal(more, 2);
     unsigned lost;
-    assert_int_equal(sscanf(strchr(text, ' '), " lines lost, since standard error did not take them: %u", &lost), 1);
+    assert_int_equal(
+        sscanf(strchr(text, ' '), " lines lost, since standard error did not take them: %u", &lost),
+        1);
     assert_int_equal(taken + (int)lost, LINES);
     assert_non_null(strstr(text, " read again\n"));
 }

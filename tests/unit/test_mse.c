@@ -1,4 +1,5 @@
-/* test_mse.c - the promises of mse.h: every number the nearest double to its formula, by GMP, bit for bit. */
+/* test_mse.c - the promises of mse.h: every number the nearest double to its formula, by GMP, bit
+ * for bit. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -11,9 +12,9 @@
 #include <cmocka.h>
 
 #include "bits.h"
-#include "mse/dispatch.h"
 #include "families.h"
 #include "mse.h"
+#include "mse/dispatch.h"
 #include "rational.h"
 
 enum { MOST = 2500 };
@@ -40,22 +41,26 @@ static bool any_infinite(const double *values, size_t n)
 }
 
 /* Compares one call with the oracle; *where says what was compared, should it fail. */
-static void check_loss(const double *weights, size_t n, enum mse_reduction reduction, const char *where)
+static void check_loss(const double *weights, size_t n, enum mse_reduction reduction,
+                       const char *where)
 {
     double loss = -1, exact = rational_loss(predictions, targets, weights, n, reduction);
     enum mse_status status = mse_loss(predictions, targets, weights, n, reduction, &loss);
     if (status != (isinf(exact) ? MSE_OVERFLOW : MSE_OK) || bits_of(loss) != bits_of(exact))
-        fail_msg("%s, n %zu, reduction %d: loss %a, not %a, status %d", where, n, reduction, loss, exact, status);
+        fail_msg("%s, n %zu, reduction %d: loss %a, not %a, status %d", where, n, reduction, loss,
+                 exact, status);
 
     double quick = -1;
     bool certain = mse_quick_loss(predictions, targets, weights, n, reduction, &quick);
     if (bits_of(quick) != bits_of(certain ? exact : -1) || (certain && isinf(exact)))
-        fail_msg("%s, n %zu, reduction %d: quick loss %a, not %a", where, n, reduction, quick, exact);
+        fail_msg("%s, n %zu, reduction %d: quick loss %a, not %a", where, n, reduction, quick,
+                 exact);
 }
 
 static void check_array(enum mse_status status, size_t n, const char *what, const char *where)
 {
-    if (status != (any_infinite(expected, n) ? MSE_OVERFLOW : MSE_OK)) fail_msg("%s: status %d", where, status);
+    if (status != (any_infinite(expected, n) ? MSE_OVERFLOW : MSE_OK))
+        fail_msg("%s: status %d", where, status);
     for (size_t i = 0; i < n; i++)
         if (bits_of(actual[i]) != bits_of(expected[i]))
             fail_msg("%s, n %zu: %s[%zu] is %a, not %a", where, n, what, i, actual[i], expected[i]);
@@ -66,7 +71,8 @@ static void check_all(const double *weights, size_t n, const char *where)
     for (enum mse_reduction reduction = MSE_MEAN; reduction <= MSE_SUM; reduction++) {
         check_loss(weights, n, reduction, where);
         rational_gradient(predictions, targets, weights, n, reduction, expected);
-        check_array(mse_gradient(predictions, targets, weights, n, reduction, actual), n, "gradient", where);
+        check_array(mse_gradient(predictions, targets, weights, n, reduction, actual), n,
+                    "gradient", where);
     }
     rational_losses(predictions, targets, weights, n, expected);
     check_array(mse_losses(predictions, targets, weights, n, actual), n, "losses", where);
@@ -80,9 +86,11 @@ static void every_number_is_the_nearest(void **state)
         for (size_t w = 0; w < weight_families_count; w++)
             for (size_t k = 0; k < SIZES; k++) {
                 char where[80];
-                snprintf(where, sizeof where, "%s, weights %s", families[f].name, weight_families[w].name);
+                snprintf(where, sizeof where, "%s, weights %s", families[f].name,
+                         weight_families[w].name);
                 families[f].fill(&random, predictions, targets, sizes[k]);
-                if (weight_families[w].fill != NULL) weight_families[w].fill(&random, weight_values, sizes[k]);
+                if (weight_families[w].fill != NULL)
+                    weight_families[w].fill(&random, weight_values, sizes[k]);
                 check_all(weight_families[w].fill == NULL ? NULL : weight_values, sizes[k], where);
             }
 }
@@ -95,13 +103,14 @@ static void thousands_of_elements_are_no_different(void **state)
         for (int weighted = 0; weighted < 2; weighted++)
             for (size_t n = 2048; n <= MOST; n += MOST - 2048) {
                 families[f].fill(&random, predictions, targets, n);
-                weight_families[1 + f % (weight_families_count - 1)].fill(&random, weight_values, n);
+                weight_families[1 + f % (weight_families_count - 1)].fill(&random, weight_values,
+                                                                          n);
                 const double *weights = weighted ? weight_values : NULL;
                 check_loss(weights, n, MSE_MEAN, families[f].name);
                 check_loss(weights, n, MSE_SUM, families[f].name);
                 rational_gradient(predictions, targets, weights, n, MSE_MEAN, expected);
-                check_array(mse_gradient(predictions, targets, weights, n, MSE_MEAN, actual), n, "gradient",
-                            families[f].name);
+                check_array(mse_gradient(predictions, targets, weights, n, MSE_MEAN, actual), n,
+                            "gradient", families[f].name);
             }
 }
 
@@ -120,7 +129,8 @@ static void single_elements_of_any_bits_are_the_nearest(void **state)
 static void loss_survives_a_sum_that_overflows(void **state)
 {
     (void)state;
-    const double s[] = {0x1p511, 0x1p511, 0x1p511, 0x1p511}, y[] = {-0x1p510, -0x1p510, -0x1p510, -0x1p510};
+    const double s[] = {0x1p511, 0x1p511, 0x1p511, 0x1p511},
+                 y[] = {-0x1p510, -0x1p510, -0x1p510, -0x1p510};
     double loss;
     assert_int_equal(mse_loss(s, y, NULL, 4, MSE_MEAN, &loss), MSE_OK);
     assert_same(loss, 0x1.2p1023);
@@ -132,7 +142,8 @@ static void gradient_survives_steps_that_overflow(void **state)
 {
     (void)state;
     /* s - y, 2 w (s - y) and the sum of the weights all overflow. */
-    double s[] = {DBL_MAX, 1, -DBL_MAX}, y[] = {-DBL_MAX, 0, DBL_MAX}, w[] = {DBL_MAX, DBL_MAX, DBL_MAX};
+    double s[] = {DBL_MAX, 1, -DBL_MAX}, y[] = {-DBL_MAX, 0, DBL_MAX},
+           w[] = {DBL_MAX, DBL_MAX, DBL_MAX};
     const double large[] = {DBL_MAX, 0x1p-1000, DBL_MAX};
     rational_gradient(s, y, large, 3, MSE_MEAN, expected);
     assert_int_equal(mse_gradient(s, y, large, 3, MSE_MEAN, actual), MSE_OVERFLOW);
@@ -169,7 +180,8 @@ static void outputs_may_take_the_place_of_any_input(void **state)
                     if (losses)
                         rational_losses(predictions, targets, weight_values, n, expected);
                     else
-                        rational_gradient(predictions, targets, weight_values, n, MSE_MEAN, expected);
+                        rational_gradient(predictions, targets, weight_values, n, MSE_MEAN,
+                                          expected);
                     double *out = which == 0 ? predictions : which == 1 ? targets : weight_values;
                     if (losses)
                         (void)mse_losses(predictions, targets, weight_values, n, out);
@@ -182,7 +194,8 @@ static void outputs_may_take_the_place_of_any_input(void **state)
 static void a_quick_loss_is_there_where_nothing_is_near_a_tie(void **state)
 {
     (void)state;
-    const double s[] = {0x1p27 - 1, 0x1p-200}, far[] = {0.1, 0.7}, y[] = {0, 0}, negative[] = {1, -1};
+    const double s[] = {0x1p27 - 1, 0x1p-200}, far[] = {0.1, 0.7}, y[] = {0, 0},
+                 negative[] = {1, -1};
     double loss = -1;
     assert_int_equal(mse_quick_loss(far, y, NULL, 2, MSE_MEAN, &loss), dispatch_kernel() != NULL);
     loss = -1;
@@ -217,10 +230,12 @@ static void any_split_gives_the_same_bits(void **state)
             mse_accumulator_init(&weighed);
             for (size_t i = 0, length; i < n; i += length) {
                 length = 1 + families_below(&random, n - i < 30 ? n - i : 30);
-                assert_int_equal(mse_accumulator_add(&parts[families_below(&random, 4)], predictions + i, targets + i,
+                assert_int_equal(mse_accumulator_add(&parts[families_below(&random, 4)],
+                                                     predictions + i, targets + i,
                                                      weights == NULL ? NULL : weights + i, length),
                                  MSE_OK);
-                assert_int_equal(mse_accumulator_add_weights(&weighed, weights == NULL ? NULL : weights + i, length),
+                assert_int_equal(mse_accumulator_add_weights(
+                                     &weighed, weights == NULL ? NULL : weights + i, length),
                                  MSE_OK);
             }
             mse_accumulator_merge(&parts[1], &parts[3]);
@@ -234,8 +249,9 @@ static void any_split_gives_the_same_bits(void **state)
                 rational_gradient(predictions, targets, weights, n, reduction, expected);
                 for (int k = 0; k < 2; k++) {
                     for (size_t i = 0; i < n; i += 50)
-                        (void)mse_accumulator_gradient(k == 0 ? &parts[2] : &weighed, predictions + i, targets + i,
-                                                       weights == NULL ? NULL : weights + i, 50, reduction, actual + i);
+                        (void)mse_accumulator_gradient(
+                            k == 0 ? &parts[2] : &weighed, predictions + i, targets + i,
+                            weights == NULL ? NULL : weights + i, 50, reduction, actual + i);
                     assert_true(all_same(actual, expected, n));
                 }
             }
@@ -291,7 +307,8 @@ static void what_is_not_finite_follows_ieee_754(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         double loss, gradient[2], losses[2];
         assert_int_equal(mse_loss(rows[i].s, rows[i].y, rows[i].w, 2, MSE_MEAN, &loss), MSE_OK);
-        assert_int_equal(mse_gradient(rows[i].s, rows[i].y, rows[i].w, 2, MSE_MEAN, gradient), MSE_OK);
+        assert_int_equal(mse_gradient(rows[i].s, rows[i].y, rows[i].w, 2, MSE_MEAN, gradient),
+                         MSE_OK);
         assert_int_equal(mse_losses(rows[i].s, rows[i].y, rows[i].w, 2, losses), MSE_OK);
         if (isnan(rows[i].loss))
             assert_true(isnan(loss));
@@ -338,10 +355,13 @@ static void what_has_no_answer_leaves_the_output_alone(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         double loss = 7, out[2] = {7, 7};
-        assert_int_equal(mse_loss(s, y, rows[i].weights, rows[i].n, rows[i].reduction, &loss), rows[i].status);
-        assert_int_equal(mse_gradient(s, y, rows[i].weights, rows[i].n, rows[i].reduction, out), rows[i].status);
+        assert_int_equal(mse_loss(s, y, rows[i].weights, rows[i].n, rows[i].reduction, &loss),
+                         rows[i].status);
+        assert_int_equal(mse_gradient(s, y, rows[i].weights, rows[i].n, rows[i].reduction, out),
+                         rows[i].status);
         if (rows[i].status == MSE_NEGATIVE_WEIGHT)
-            assert_int_equal(mse_losses(s, y, rows[i].weights, rows[i].n, out), MSE_NEGATIVE_WEIGHT);
+            assert_int_equal(mse_losses(s, y, rows[i].weights, rows[i].n, out),
+                             MSE_NEGATIVE_WEIGHT);
         assert_same(loss, 7.0);
         for (int k = 0; k < 2; k++) assert_same(out[k], 7.0);
     }

@@ -1,8 +1,8 @@
 /* test_options.c - options as operators write them, in every place where they may stand. */
 #include "options.h"
 
-#include "caught.h"
 #include "base/system.h"
+#include "caught.h"
 
 #include <getopt.h>
 #include <netinet/in.h>
@@ -149,7 +149,8 @@ static void a_bad_value_is_named_in_one_line(void **state)
         if (read_one(&options, rows[i][0]) != OPTIONS_BAD) fail_msg("%s was taken", rows[i][0]);
         if (strstr(said, rows[i][1]) == NULL) fail_msg("%s: \"%s\"", rows[i][0], said);
         const char *newline = strchr(said, '\n');
-        if (newline == NULL || newline[1] != '\0') fail_msg("%s: not one line: \"%s\"", rows[i][0], said);
+        if (newline == NULL || newline[1] != '\0')
+            fail_msg("%s: not one line: \"%s\"", rows[i][0], said);
     }
 }
 

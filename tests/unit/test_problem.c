@@ -32,7 +32,8 @@ static void a_problem_document_has_the_members_of_rfc_9457(void **state)
     struct problem problem;
     struct response answer;
     (void)state;
-    problem_set(&problem, PROBLEM_SHAPE_MISMATCH, "/targets", "Give \"%s\" the shape %s.", "targets", "[2,3]");
+    problem_set(&problem, PROBLEM_SHAPE_MISMATCH, "/targets", "Give \"%s\" the shape %s.",
+                "targets", "[2,3]");
     cJSON *document = document_of(&problem, &answer);
     assert_int_equal(answer.status, 422);
     assert_int_equal(answer.retry_after, 0);
@@ -84,8 +85,8 @@ static void a_detail_that_is_cut_stays_utf_8(void **state)
     assert_int_equal(strlen(problem.detail), PROBLEM_DETAIL_MAX - 1);
     problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "xx%s", text);
     assert_int_equal(strlen(problem.detail), PROBLEM_DETAIL_MAX - 2);
-    problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "\"%.4s\" \"%.7s\" \"%.3s\"", "\xF0\x9F\x98\x80\xF0",
-                "\xF0\x9F\x98\x80\xF0\x9F\x98\x80", "a\xE2\x82\xAC");
+    problem_set(&problem, PROBLEM_UNKNOWN_MEMBER, "", "\"%.4s\" \"%.7s\" \"%.3s\"",
+                "\xF0\x9F\x98\x80\xF0", "\xF0\x9F\x98\x80\xF0\x9F\x98\x80", "a\xE2\x82\xAC");
     assert_string_equal(problem.detail, "\"\xF0\x9F\x98\x80\" \"\xF0\x9F\x98\x80\" \"a\"");
 }
 

@@ -1,4 +1,5 @@
-/* test_mse_reply.c - jobs that are done -> the text of their answers, however it is cut into pieces. */
+/* test_mse_reply.c - jobs that are done -> the text of their answers, however it is cut into
+ * pieces. */
 #include "loss/reply.h"
 
 #include <setjmp.h>
@@ -72,21 +73,28 @@ static void a_reply_has_exactly_what_was_asked_for_in_order(void **state)
 {
 #define INPUT "\"predictions\":[0.5,1.5],\"targets\":[0.0,2.0],\"weights\":[1,3]"
     static const char *const rows[][2] = {
-        {"{" INPUT "}", "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}"},
+        {"{" INPUT "}",
+         "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}"},
         {"{" INPUT ",\"gradients\":[\"targets\",\"predictions\"]}",
          "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75],\"targets\":[-0.25,0.75]}}"},
-        {"{" INPUT ",\"gradients\":[\"predictions\"]}", "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75]}}"},
-        {"{" INPUT ",\"gradients\":[\"targets\"]}", "{\"loss\":0.25,\"gradients\":{\"targets\":[-0.25,0.75]}}"},
+        {"{" INPUT ",\"gradients\":[\"predictions\"]}",
+         "{\"loss\":0.25,\"gradients\":{\"predictions\":[0.25,-0.75]}}"},
+        {"{" INPUT ",\"gradients\":[\"targets\"]}",
+         "{\"loss\":0.25,\"gradients\":{\"targets\":[-0.25,0.75]}}"},
         {"{" INPUT ",\"gradients\":[]}", "{\"loss\":0.25}"},
-        {"{" INPUT ",\"reduction\":\"sum\"}", "{\"loss\":1,\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}"},
+        {"{" INPUT ",\"reduction\":\"sum\"}",
+         "{\"loss\":1,\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}"},
         {"{" INPUT ",\"reduction\":\"none\"}",
          "{\"loss\":[0.25,0.75],\"gradients\":{\"predictions\":[1,-3],\"targets\":[-1,3]}}"},
         {"{" INPUT ",\"reduction\":\"none\",\"gradients\":[]}", "{\"loss\":[0.25,0.75]}"},
-        {"{\"predictions\":[[[1],[2]],[[3],[4]],[[5],[6]]],\"targets\":[[[1],[2]],[[3],[4]],[[5],[7]]],"
+        {"{\"predictions\":[[[1],[2]],[[3],[4]],[[5],[6]]],\"targets\":[[[1],[2]],[[3],[4]],[[5],["
+         "7]]],"
          "\"reduction\":\"none\"}",
-         "{\"loss\":[[[0],[0]],[[0],[0]],[[0],[1]]],\"gradients\":{\"predictions\":[[[0],[0]],[[0],[0]],[[0],[-2]]],"
+         "{\"loss\":[[[0],[0]],[[0],[0]],[[0],[1]]],\"gradients\":{\"predictions\":[[[0],[0]],[[0],"
+         "[0]],[[0],[-2]]],"
          "\"targets\":[[[0],[0]],[[0],[0]],[[0],[2]]]}}"},
-        {"{\"predictions\":[[1,2,3]],\"targets\":[[1,2,4]],\"gradients\":[\"targets\"],\"reduction\":\"sum\"}",
+        {"{\"predictions\":[[1,2,3]],\"targets\":[[1,2,4]],\"gradients\":[\"targets\"],"
+         "\"reduction\":\"sum\"}",
          "{\"loss\":1,\"gradients\":{\"targets\":[[0,0,2]]}}"},
     };
     (void)state;
@@ -103,11 +111,13 @@ static char *large_request(size_t rows, size_t columns, const char *reduction)
     char *text = malloc(rows * columns * 60 + rows * 8 + 200);
     char *p = text;
     for (int member = 0; member < 2; member++) {
-        p += sprintf(p, "%s\"%s\":[", member == 0 ? "{" : ",", member == 0 ? "predictions" : "targets");
+        p += sprintf(p, "%s\"%s\":[", member == 0 ? "{" : ",",
+                     member == 0 ? "predictions" : "targets");
         for (size_t i = 0; i < rows; i++) {
             p += sprintf(p, "%s[", i == 0 ? "" : ",");
             for (size_t j = 0; j < columns; j++) {
-                double value = (double)((i * columns + j) * 7919 % 10007) / (member == 0 ? 3e-100 : 7.0);
+                double value =
+                    (double)((i * columns + j) * 7919 % 10007) / (member == 0 ? 3e-100 : 7.0);
                 p += sprintf(p, "%s%.17g", j == 0 ? "" : ",", value);
             }
             p = stpcpy(p, "]");
@@ -143,11 +153,12 @@ static void the_deepest_nesting_is_written_as_it_was_read(void **state)
     (void)state;
     memset(open, '[', 32);
     memset(close, ']', 32);
-    snprintf(request, sizeof request, "{\"predictions\":%s1.5,2%s,\"targets\":%s0,0%s,\"reduction\":\"none\"}", open,
-             close, open, close);
+    snprintf(request, sizeof request,
+             "{\"predictions\":%s1.5,2%s,\"targets\":%s0,0%s,\"reduction\":\"none\"}", open, close,
+             open, close);
     snprintf(expected, sizeof expected,
-             "{\"loss\":%s2.25,4%s,\"gradients\":{\"predictions\":%s3,4%s,\"targets\":%s-3,-4%s}}", open, close, open,
-             close, open, close);
+             "{\"loss\":%s2.25,4%s,\"gradients\":{\"predictions\":%s3,4%s,\"targets\":%s-3,-4%s}}",
+             open, close, open, close, open, close);
     char *reply = reply_to(request, 128);
     assert_string_equal(reply, expected);
     free(reply);

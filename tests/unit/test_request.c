@@ -1,6 +1,6 @@
 /* test_mse_request.c - documents -> checked jobs, or problems that say what to change. */
-#include "json/json_problem.h"
 #include "loss/request.h"
+#include "json/json_problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,9 +45,10 @@ static void every_member_is_read_in_any_order(void **state)
     struct request request;
     struct problem problem;
     (void)state;
-    assert_true(read_text("{\"gradients\":[\"targets\"],\"weights\":[[0],[5]],\"reduction\":\"none\","
-                          "\"targets\":[[3],[4]],\"predictions\":[[1],[2]]}",
-                          &request, &problem));
+    assert_true(
+        read_text("{\"gradients\":[\"targets\"],\"weights\":[[0],[5]],\"reduction\":\"none\","
+                  "\"targets\":[[3],[4]],\"predictions\":[[1],[2]]}",
+                  &request, &problem));
     assert_int_equal(request.reduction, REQUEST_NONE);
     assert_false(request.wants_predictions);
     assert_true(request.wants_targets);
@@ -56,7 +57,8 @@ static void every_member_is_read_in_any_order(void **state)
     request_free(&request);
 
     assert_true(
-        read_text("{\"gradients\":[],\"reduction\":\"sum\",\"targets\":[3],\"predictions\":[1]}", &request, &problem));
+        read_text("{\"gradients\":[],\"reduction\":\"sum\",\"targets\":[3],\"predictions\":[1]}",
+                  &request, &problem));
     assert_int_equal(request.reduction, REQUEST_SUM);
     assert_false(request.wants_predictions || request.wants_targets);
     request_free(&request);
@@ -76,41 +78,58 @@ static void what_is_wrong_is_named_and_pointed_at(void **state)
         {"{}", PROBLEM_MISSING_MEMBER, "", "\"predictions\""},
         {"{\"targets\":[1]}", PROBLEM_MISSING_MEMBER, "", "\"predictions\""},
         {"{\"predictions\":[1]}", PROBLEM_MISSING_MEMBER, "", "\"targets\""},
-        {"{\"predictions\":[1],\"targets\":[1],\"target\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/target", "\"target\""},
-        {"{\"Predictions\":[1],\"targets\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/Predictions", "\"Predictions\""},
-        {"{\"predictions\\u0000\":[1],\"targets\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/predictions\xEF\xBF\xBD",
-         "\"predictions\xEF\xBF\xBD\""},
+        {"{\"predictions\":[1],\"targets\":[1],\"target\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/target",
+         "\"target\""},
+        {"{\"Predictions\":[1],\"targets\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/Predictions",
+         "\"Predictions\""},
+        {"{\"predictions\\u0000\":[1],\"targets\":[1]}", PROBLEM_UNKNOWN_MEMBER,
+         "/predictions\xEF\xBF\xBD", "\"predictions\xEF\xBF\xBD\""},
         {"{\"\":[1]}", PROBLEM_UNKNOWN_MEMBER, "/", "\"\""},
-        {"{\"predictions\":1,\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions", "array of numbers"},
-        {"{\"predictions\":null,\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions", "array of numbers"},
-        {"{\"predictions\":\"[1]\",\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions", "array of numbers"},
-        {"{\"predictions\":{\"0\":1},\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions", "array of numbers"},
-        {"{\"predictions\":[\"NaN\",1],\"targets\":[1,1]}", PROBLEM_WRONG_TYPE, "/predictions/0", "a number"},
-        {"{\"predictions\":[[null]],\"targets\":[[1]]}", PROBLEM_WRONG_TYPE, "/predictions/0/0", "a number"},
-        {"{\"predictions\":[{\"a\":[1]}],\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions/0", "a number"},
+        {"{\"predictions\":1,\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions",
+         "array of numbers"},
+        {"{\"predictions\":null,\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions",
+         "array of numbers"},
+        {"{\"predictions\":\"[1]\",\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions",
+         "array of numbers"},
+        {"{\"predictions\":{\"0\":1},\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions",
+         "array of numbers"},
+        {"{\"predictions\":[\"NaN\",1],\"targets\":[1,1]}", PROBLEM_WRONG_TYPE, "/predictions/0",
+         "a number"},
+        {"{\"predictions\":[[null]],\"targets\":[[1]]}", PROBLEM_WRONG_TYPE, "/predictions/0/0",
+         "a number"},
+        {"{\"predictions\":[{\"a\":[1]}],\"targets\":[1]}", PROBLEM_WRONG_TYPE, "/predictions/0",
+         "a number"},
         {"{\"predictions\":[],\"targets\":[]}", PROBLEM_NO_ELEMENT, "/predictions", "at least one"},
-        {"{\"predictions\":[1],\"targets\":[[],[1]]}", PROBLEM_NO_ELEMENT, "/targets/0", "at least one"},
-        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[]}", PROBLEM_NO_ELEMENT, "/weights", "at least one"},
-        {"{\"predictions\":[1],\"targets\":[1],\"weights\":null}", PROBLEM_WRONG_TYPE, "/weights", "array of numbers"},
-        {"{\"predictions\":[1,2],\"targets\":[1]}", PROBLEM_SHAPE_MISMATCH, "/targets", "[2], instead of [1]"},
-        {"{\"predictions\":[[1],[2]],\"targets\":[1,2]}", PROBLEM_SHAPE_MISMATCH, "/targets", "[2,1], instead of [2]"},
+        {"{\"predictions\":[1],\"targets\":[[],[1]]}", PROBLEM_NO_ELEMENT, "/targets/0",
+         "at least one"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[]}", PROBLEM_NO_ELEMENT, "/weights",
+         "at least one"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":null}", PROBLEM_WRONG_TYPE, "/weights",
+         "array of numbers"},
+        {"{\"predictions\":[1,2],\"targets\":[1]}", PROBLEM_SHAPE_MISMATCH, "/targets",
+         "[2], instead of [1]"},
+        {"{\"predictions\":[[1],[2]],\"targets\":[1,2]}", PROBLEM_SHAPE_MISMATCH, "/targets",
+         "[2,1], instead of [2]"},
         {"{\"predictions\":[[1,2]],\"targets\":[[1],[2]]}", PROBLEM_SHAPE_MISMATCH, "/targets",
          "[1,2], instead of [2,1]"},
-        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[1,1]}", PROBLEM_SHAPE_MISMATCH, "/weights",
-         "[1], instead of [2]"},
-        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":\"MEAN\"}", PROBLEM_UNKNOWN_VALUE, "/reduction",
-         "\"MEAN\""},
-        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":null}", PROBLEM_WRONG_TYPE, "/reduction", "a string"},
-        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":[1]}", PROBLEM_WRONG_TYPE, "/reduction", "a string"},
-        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":\"targets\"}", PROBLEM_WRONG_TYPE, "/gradients",
-         "an array"},
-        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[1]}", PROBLEM_WRONG_TYPE, "/gradients", "an array"},
-        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"weights\"]}", PROBLEM_UNKNOWN_VALUE, "/gradients/0",
-         "\"weights\""},
-        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"targets\",null]}", PROBLEM_WRONG_TYPE, "/gradients/1",
-         "a string"},
-        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"targets\",\"targets\"]}", PROBLEM_UNKNOWN_VALUE,
-         "/gradients/1", "once"},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[1,1]}", PROBLEM_SHAPE_MISMATCH,
+         "/weights", "[1], instead of [2]"},
+        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":\"MEAN\"}", PROBLEM_UNKNOWN_VALUE,
+         "/reduction", "\"MEAN\""},
+        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":null}", PROBLEM_WRONG_TYPE,
+         "/reduction", "a string"},
+        {"{\"predictions\":[1],\"targets\":[1],\"reduction\":[1]}", PROBLEM_WRONG_TYPE,
+         "/reduction", "a string"},
+        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":\"targets\"}", PROBLEM_WRONG_TYPE,
+         "/gradients", "an array"},
+        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[1]}", PROBLEM_WRONG_TYPE,
+         "/gradients", "an array"},
+        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"weights\"]}", PROBLEM_UNKNOWN_VALUE,
+         "/gradients/0", "\"weights\""},
+        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"targets\",null]}",
+         PROBLEM_WRONG_TYPE, "/gradients/1", "a string"},
+        {"{\"predictions\":[1],\"targets\":[1],\"gradients\":[\"targets\",\"targets\"]}",
+         PROBLEM_UNKNOWN_VALUE, "/gradients/1", "once"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -119,7 +138,8 @@ static void what_is_wrong_is_named_and_pointed_at(void **state)
         if (read_text(rows[i].text, &request, &problem)) fail_msg("%s was taken", rows[i].text);
         if (problem.type != rows[i].type || strcmp(problem.pointer, rows[i].pointer) != 0 ||
             strstr(problem.detail, rows[i].detail) == NULL) {
-            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer, problem.detail);
+            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer,
+                     problem.detail);
         }
         request_free(&request);
         assert_int_equal(atomic_load(&budget.used), 0);
@@ -131,7 +151,8 @@ static void weights_of_either_zero_are_fine(void **state)
     struct request request;
     struct problem problem;
     (void)state;
-    assert_true(read_text("{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[-0,0.0]}", &request, &problem));
+    assert_true(read_text("{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[-0,0.0]}",
+                          &request, &problem));
     request_free(&request);
 }
 
@@ -153,11 +174,14 @@ static void what_the_reader_found_is_told_in_a_sentence(void **state)
          "at most 33 deep: the bracket at byte 33"},
         {"{\"a\":1,\"a\":2}", PROBLEM_DUPLICATE_MEMBER, true, "", "at byte 7"},
         {"{\"a\":[1,null]}", PROBLEM_WRONG_TYPE, false, "/a/1", "/a/1"},
-        {"{\"a\":[[1,2],[3]]}", PROBLEM_NOT_RECTANGULAR, false, "/a/1", "this one has 1 where the first has 2"},
+        {"{\"a\":[[1,2],[3]]}", PROBLEM_NOT_RECTANGULAR, false, "/a/1",
+         "this one has 1 where the first has 2"},
         {"{\"a\":[[1,2],3]}", PROBLEM_NOT_RECTANGULAR, false, "/a/1", "same depth"},
         {"{\"a\":[1e999]}", PROBLEM_NUMBER_OUT_OF_RANGE, false, "/a/0", "largest double"},
-        {"[[1],[[\"a\",[1],[2],[3],[4],[5],[6],[7],[8],[9]]]]", PROBLEM_NOT_RECTANGULAR, false, "/1/0", ""},
-        {"[\"a\",[1],[2],[3],[4],[5],[6],[7],[8],[9]]", PROBLEM_REQUEST_TOO_COMPLEX, false, "", "8 arrays"},
+        {"[[1],[[\"a\",[1],[2],[3],[4],[5],[6],[7],[8],[9]]]]", PROBLEM_NOT_RECTANGULAR, false,
+         "/1/0", ""},
+        {"[\"a\",[1],[2],[3],[4],[5],[6],[7],[8],[9]]", PROBLEM_REQUEST_TOO_COMPLEX, false, "",
+         "8 arrays"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -171,7 +195,8 @@ static void what_the_reader_found_is_told_in_a_sentence(void **state)
         if (problem.type != rows[i].type || problem.has_offset != rows[i].has_offset ||
             (rows[i].pointer[0] != '\0' && strcmp(problem.pointer, rows[i].pointer) != 0) ||
             strstr(problem.detail, rows[i].detail) == NULL) {
-            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer, problem.detail);
+            fail_msg("%s: %d at \"%s\": %s", rows[i].text, (int)problem.type, problem.pointer,
+                     problem.detail);
         }
         json_reader_free(&reader);
     }

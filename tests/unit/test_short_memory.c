@@ -1,6 +1,8 @@
-/* test_short_memory.c - every allocation that a request makes fails once: the answer is clean, nothing leaks.
+/* test_short_memory.c - every allocation that a request makes fails once: the answer is clean,
+ * nothing leaks.
  *
- * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's come by its hooks. */
+ * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's
+ * come by its hooks. */
 #include "http/exchange.h"
 
 #include <cjson/cJSON.h>
@@ -62,10 +64,14 @@ static void consume(struct response *answer)
     }
 }
 
-/* The status of the answer to a request of which allocation number failing fails; 0 where there could be none. */
+/* The status of the answer to a request of which allocation number failing fails; 0 where there
+ * could be none. */
 static unsigned status_of(const char *target, const char *body, long failing)
 {
-    struct head head = {.method = body != NULL ? "POST" : "GET", .target = target, .version = "HTTP/1.1", .hosts = 1};
+    struct head head = {.method = body != NULL ? "POST" : "GET",
+                        .target = target,
+                        .version = "HTTP/1.1",
+                        .hosts = 1};
     struct response answer;
     allocations_left = failing;
     struct exchange *exchange = exchange_open(&service, &head);
@@ -105,7 +111,10 @@ static void starve(const char *target, const char *body, unsigned expected)
 static void a_small_request_survives_the_failure_of_any_allocation(void **state)
 {
     (void)state;
-    starve("/mse", "{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[5,6],\"gradients\":[\"targets\"]}", 200);
+    starve(
+        "/mse",
+        "{\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[5,6],\"gradients\":[\"targets\"]}",
+        200);
 }
 
 static void a_wrong_request_survives_the_failure_of_any_allocation(void **state)

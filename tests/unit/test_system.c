@@ -1,4 +1,5 @@
-/* test_machine.c - control groups, version 1 and 2, as folders and files -> what they leave to a process. */
+/* test_machine.c - control groups, version 1 and 2, as folders and files -> what they leave to a
+ * process. */
 #include "base/system.h"
 
 #include "../support/folder.h"
@@ -68,15 +69,17 @@ static void expect(const char *groups, uint64_t memory, uint64_t cores)
 {
     struct system_limits limits = limits_of(groups);
     if (limits.memory != memory || limits.cores != cores) {
-        fail_msg("%s: %ju bytes, %ju cores", groups, (uintmax_t)limits.memory, (uintmax_t)limits.cores);
+        fail_msg("%s: %ju bytes, %ju cores", groups, (uintmax_t)limits.memory,
+                 (uintmax_t)limits.cores);
     }
 }
 
 static void where_no_limit_is_set_there_is_none(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"",     "\n",   ":",    "::",       "0::",  "0::/",  "0::/\n", "0::/a/b\n",
-                                       "0:/a", "junk", ":::a", "1:,,,:/a", "::::", "0::..", "\n\n0"};
+    static const char *const rows[] = {
+        "",     "\n",   ":",    "::",       "0::",  "0::/",  "0::/\n", "0::/a/b\n",
+        "0:/a", "junk", ":::a", "1:,,,:/a", "::::", "0::..", "\n\n0"};
     for (size_t i = 0; i < COUNT(rows); i++) expect(rows[i], NONE, NONE);
     set("a/b/memory.max", "max\n");
     set("a/b/cpu.max", "max 100000\n");
@@ -133,8 +136,9 @@ static void cores_are_rounded_up(void **state)
 static void each_controller_of_version_1_has_a_group_of_its_own(void **state)
 {
     (void)state;
-    static const char groups[] = "9:name=systemd:/own.slice\n5:memory:/own.slice/m\n3:cpuacct,cpu:/own.slice/c\n"
-                                 "2:cpuset:/\n0::/own.slice\n";
+    static const char groups[] =
+        "9:name=systemd:/own.slice\n5:memory:/own.slice/m\n3:cpuacct,cpu:/own.slice/c\n"
+        "2:cpuset:/\n0::/own.slice\n";
     set("memory/memory.limit_in_bytes", "9223372036854771712\n");
     set("memory/own.slice/memory.limit_in_bytes", "6000\n");
     set("memory/own.slice/m/memory.limit_in_bytes", "7000\n");
@@ -199,15 +203,19 @@ static void a_path_that_does_not_fit_has_the_limits_of_what_does(void **state)
 static void a_text_may_end_anywhere(void **state)
 {
     (void)state;
-    static const char groups[] = "5:memory:/own.slice\n3:cpu,cpuacct:/own.slice\n0::/own.slice/own.service\n";
+    static const char groups[] =
+        "5:memory:/own.slice\n3:cpu,cpuacct:/own.slice\n0::/own.slice/own.service\n";
     char text[sizeof groups];
     set("memory/own.slice/memory.limit_in_bytes", "3000\n");
     set("cpu.max", "200000 100000\n");
     set("own.slice/own.service/memory.max", "2000\n");
     for (size_t length = 0; length < sizeof groups; length++) {
         snprintf(text, sizeof text, "%.*s", (int)length, groups);
-        uint64_t memory = length >= sizeof groups - 2 ? 2000 : length >= strlen("5:memory:/own.slice") ? 3000 : NONE;
-        expect(text, memory, length >= (size_t)(strstr(groups, "0::") - groups) + strlen("0::") ? 2 : NONE);
+        uint64_t memory = length >= sizeof groups - 2               ? 2000
+                          : length >= strlen("5:memory:/own.slice") ? 3000
+                                                                    : NONE;
+        expect(text, memory,
+               length >= (size_t)(strstr(groups, "0::") - groups) + strlen("0::") ? 2 : NONE);
     }
 }
 

@@ -141,7 +141,8 @@ static void the_whole_budget_may_be_one_tensors(void **state)
     while (budget.used < budget.limit) assert_true(tensor_grow(&tensor));
     assert_int_equal(tensor.capacity * sizeof(double), budget.limit);
     assert_int_equal(tensor.room, tensor.capacity);
-    for (; tensor.length < tensor.capacity; tensor.length++) tensor.values[tensor.length] = (double)tensor.length;
+    for (; tensor.length < tensor.capacity; tensor.length++)
+        tensor.values[tensor.length] = (double)tensor.length;
     assert_false(tensor_grow(&tensor));
     tensor_free(&tensor);
     assert_int_equal(budget.used, 0);
@@ -153,7 +154,8 @@ static void a_failed_allocation_gives_its_charge_back(void **state)
     struct tensor_budget budget = {.limit = SIZE_MAX, .used = 5};
     struct tensor tensor;
     tensor_init(&tensor, &budget);
-    tensor.capacity = tensor.room = SIZE_MAX / 128; /* in bytes, twice of it is more than an address space holds */
+    tensor.capacity = tensor.room =
+        SIZE_MAX / 128; /* in bytes, twice of it is more than an address space holds */
     assert_false(tensor_grow(&tensor));
     assert_int_equal(budget.used, 5);
     assert_int_equal(tensor.capacity, SIZE_MAX / 128);
@@ -219,7 +221,8 @@ static void threads_share_a_budget_and_never_pass_it(void **state)
     (void)state;
     struct tensor_budget budget = {.limit = 40000}; /* two of the four fit whole */
     pthread_t threads[4];
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, grow_and_free, &budget), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, grow_and_free, &budget), 0);
     for (int i = 0; i < 4; i++) {
         void *result;
         assert_int_equal(pthread_join(threads[i], &result), 0);

@@ -71,14 +71,16 @@ static void connect_line(struct line *line, struct tls *tls)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, line->ends), 0);
     gnutls_certificate_allocate_credentials(&line->refusing);
     gnutls_certificate_set_retrieve_function2(line->refusing, tls_refuse);
-    assert_int_equal(gnutls_init(&line->server, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL), 0);
+    assert_int_equal(gnutls_init(&line->server, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL),
+                     0);
     assert_int_equal(gnutls_priority_set_direct(line->server, TLS_PRIORITIES, NULL), 0);
     gnutls_credentials_set(line->server, GNUTLS_CRD_CERTIFICATE, line->refusing);
     gnutls_transport_set_int(line->server, line->ends[0]);
     line->pair = tls != NULL ? tls_begin(tls, line->server) : NULL;
 
     gnutls_certificate_allocate_credentials(&line->trusting);
-    assert_int_equal(gnutls_init(&line->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL), 0);
+    assert_int_equal(gnutls_init(&line->client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL),
+                     0);
     assert_int_equal(gnutls_set_default_priority(line->client), 0);
     gnutls_credentials_set(line->client, GNUTLS_CRD_CERTIFICATE, line->trusting);
     gnutls_transport_set_int(line->client, line->ends[1]);
@@ -117,7 +119,8 @@ static void expect_chain(const struct line *line, const struct certificate *cons
     for (unsigned i = 0; i < shown; i++) {
         gnutls_datum_t der;
         assert_non_null(chain[i]);
-        assert_int_equal(gnutls_x509_crt_export2(chain[i]->certificate, GNUTLS_X509_FMT_DER, &der), 0);
+        assert_int_equal(gnutls_x509_crt_export2(chain[i]->certificate, GNUTLS_X509_FMT_DER, &der),
+                         0);
         assert_int_equal(peers[i].size, der.size);
         assert_memory_equal(peers[i].data, der.data, der.size);
         gnutls_free(der.data);
@@ -206,9 +209,9 @@ static void expect_said(const char *said, const char *const *wanted)
 static void write_encrypted_key(const struct certificate *pair)
 {
     gnutls_datum_t pem;
-    assert_int_equal(
-        gnutls_x509_privkey_export2_pkcs8(pair->key, GNUTLS_X509_FMT_PEM, "secret", GNUTLS_PKCS_PBES2_AES_128, &pem),
-        0);
+    assert_int_equal(gnutls_x509_privkey_export2_pkcs8(pair->key, GNUTLS_X509_FMT_PEM, "secret",
+                                                       GNUTLS_PKCS_PBES2_AES_128, &pem),
+                     0);
     folder_write_bytes(key_file, pem.data, pem.size);
     gnutls_free(pem.data);
 }

@@ -54,12 +54,14 @@ static bool includes(struct tokens *tokens, const char *text)
 static void every_line_is_a_token_but_blanks_and_comments(void **state)
 {
     (void)state;
-    struct tokens *tokens = open_text("# of the training team\nfirst\n\n \t \n  second\t\r\n#third\n  # fourth\n"
-                                      "AZaz09-._~+/==\nlast");
+    struct tokens *tokens =
+        open_text("# of the training team\nfirst\n\n \t \n  second\t\r\n#third\n  # fourth\n"
+                  "AZaz09-._~+/==\nlast");
     static const char *const right[] = {"first", "second", "AZaz09-._~+/==", "last"};
     for (size_t i = 0; i < COUNT(right); i++) assert_true(includes(tokens, right[i]));
-    static const char *const wrong[] = {"",        "#",        "third",   "#third", "firs",  "first ", " first",
-                                        "first\n", "second\r", "secondx", "FIRST",  "lasta", "a",      "fourth"};
+    static const char *const wrong[] = {"",       "#",      "third",   "#third",   "firs",
+                                        "first ", " first", "first\n", "second\r", "secondx",
+                                        "FIRST",  "lasta",  "a",       "fourth"};
     for (size_t i = 0; i < COUNT(wrong); i++) assert_false(includes(tokens, wrong[i]));
     assert_false(tokens_include(tokens, "first\0", 6));
     tokens_close(tokens);
@@ -90,7 +92,8 @@ static void each_of_many_tokens_is_found(void **state)
     (void)state;
     static char text[1 << 16];
     size_t length = 0;
-    for (int i = 0; i < 3000; i++) length += (size_t)snprintf(text + length, sizeof text - length, "token-%d\n", i);
+    for (int i = 0; i < 3000; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "token-%d\n", i);
     struct tokens *tokens = open_text(text);
     for (int i = -1; i <= 3000; i++) {
         char token[32];
@@ -100,7 +103,8 @@ static void each_of_many_tokens_is_found(void **state)
     tokens_close(tokens);
 }
 
-/* The log must have one line, with the file's name, what is wanted of it, and nothing of what is in it. */
+/* The log must have one line, with the file's name, what is wanted of it, and nothing of what is in
+ * it. */
 static void expect_refusal(const char *wanted)
 {
     caught_begin();
