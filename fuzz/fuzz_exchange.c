@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/tokens.h"
-#include "http/exchange.h"
+#include "exchange.h"
 #include "page/openapi.h"
 #include "json/json_reader.h"
 

@@ -1,4 +1,5 @@
 /* main.c - options -> start -> take connections until a signal -> drain. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "base/tokens.h"
@@ -7,6 +8,7 @@
 #include "net/listener.h"
 #include "net/tls.h"
 #include "options.h"
+#include "routes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +48,9 @@ enum { EXIT_BAD_OPTION = 2 };
 
 struct server {
     struct service service;
-    struct daemon *http;
+    struct connections connections;
+    struct tls *tls; /* NULL: connections are not encrypted */
+    struct daemon *daemon;
     int listener;
     int signals; /* readable when SIGTERM, SIGINT or SIGHUP has come */
 };
@@ -54,7 +58,7 @@ struct server {
 static void take(void *context, int socket, const struct sockaddr *peer, socklen_t length)
 {
     struct server *server = context;
-    daemon_take(server->http, socket, peer, length);
+    daemon_take(server->daemon, socket, peer, length);
 }
 
 /* Signals become readable events; all threads started later inherit the mask. */
@@ -70,44 +74,44 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Reads the certificate, the key and the tokens. false: the log names what is wrong with which
- * file. */
-static bool open_secrets(struct service *service, const struct options *options)
+/* Reads the certificate, the key and the tokens. false: the log says what is wrong with which file.
+ */
+static bool open_secrets(struct server *server, const struct options *options)
 {
     if (options->tls_cert != NULL) {
-        service->tls = tls_open(options->tls_cert, options->tls_key);
-        if (service->tls == NULL) return false;
-        service->connections.is_encrypted = true;
+        server->tls = tls_open(options->tls_cert, options->tls_key);
+        if (server->tls == NULL) return false;
+        server->connections.is_encrypted = true;
     }
-    if (options->token_file != NULL) service->tokens = tokens_open(options->token_file);
-    return options->token_file == NULL || service->tokens != NULL;
+    if (options->token_file == NULL) return true;
+    server->service.tokens = tokens_open(options->token_file);
+    return server->service.tokens != NULL;
 }
 
-static void warn_of_exposure(const struct service *service, const struct sockaddr *address)
+static void warn_of_exposure(const struct server *server, const struct sockaddr *address)
 {
-    if (service->tokens == NULL) return;
-    if (service->tls == NULL && !address_is_loopback(address)) {
-        log_line("warning: tokens are sent over the network unencrypted; use --tls-cert and "
-                 "--tls-key, or a proxy");
+    const struct tokens *tokens = server->service.tokens;
+    if (tokens == NULL) return;
+    if (server->tls == NULL && !address_is_loopback(address)) {
+        log_line("warning: tokens cross the network unencrypted; use --tls-cert and --tls-key, or "
+                 "a proxy that encrypts");
     }
-    if (tokens_are_exposed(service->tokens)) {
-        log_line("warning: every user of this machine may read the file of --token-file");
+    if (tokens_are_exposed(tokens)) {
+        log_line("warning: the file of --token-file is readable by every user of this machine");
     }
 }
 
-/* What cannot be read again, as the log says, stays as it was. */
-static void reload_secrets(struct service *service)
+/* A file that cannot be used changes nothing, and the log says why. */
+static void reload_secrets(struct server *server)
 {
-    if (service->tls == NULL && service->tokens == NULL)
-        log_line("SIGHUP: there is no file to read again");
-    if (service->tls != NULL) {
-        log_line(tls_reload(service->tls)
-                     ? "SIGHUP: new connections get the certificate that was read"
-                     : "SIGHUP: the certificate stays as it was");
+    struct tokens *tokens = server->service.tokens;
+    if (server->tls == NULL && tokens == NULL) log_line("SIGHUP: there are no files to reload");
+    if (server->tls != NULL) {
+        log_line(tls_reload(server->tls) ? "SIGHUP: certificate reloaded, for new connections"
+                                         : "SIGHUP: certificate not reloaded");
     }
-    if (service->tokens != NULL) {
-        log_line(tokens_reload(service->tokens) ? "SIGHUP: the tokens are those that were read"
-                                                : "SIGHUP: the tokens stay as they were");
+    if (tokens != NULL) {
+        log_line(tokens_reload(tokens) ? "SIGHUP: tokens reloaded" : "SIGHUP: tokens not reloaded");
     }
 }
 
@@ -121,7 +125,7 @@ static bool await_signal(struct server *server, int milliseconds)
         return false;
     }
     if (signal_info.ssi_signo != SIGHUP) return true;
-    reload_secrets(&server->service);
+    reload_secrets(server);
     return false;
 }
 
@@ -153,10 +157,12 @@ static bool start(struct server *server, const struct options *options)
 {
     char name[ADDRESS_TEXT_MAX];
     set_memory();
-    server->service.connections.idle_timeout = options->idle_timeout;
-    server->service.connections.request_timeout = options->request_timeout;
-    server->service.connections.max = connections_possible((size_t)options->max_connections);
-    connections_init(&server->service.connections);
+    server->connections.idle_timeout = options->idle_timeout;
+    server->connections.request_timeout = options->request_timeout;
+    server->connections.max = connections_possible((size_t)options->max_connections);
+    connections_init(&server->connections);
+    server->service.routes = routes;
+    server->service.connections = &server->connections;
     server->service.access_log = options->access_log;
     server->service.max_body = options->max_body;
     server->service.budget.limit = options->max_memory;
@@ -173,8 +179,9 @@ static bool start(struct server *server, const struct options *options)
                  address_text((const struct sockaddr *)&options->address, name), strerror(errno));
         return false;
     }
-    server->http = daemon_start(&server->service, options->threads);
-    if (server->http == NULL) {
+    server->daemon =
+        daemon_start(&server->service, &server->connections, server->tls, options->threads);
+    if (server->daemon == NULL) {
         log_line("cannot start %u threads: %s", options->threads, strerror(errno));
         return false;
     }
@@ -182,7 +189,7 @@ static bool start(struct server *server, const struct options *options)
              " bytes, memory up to %" PRIu64 " bytes",
              mse_version(), listener_name(server->listener, name), options->threads,
              options->max_body, options->max_memory);
-    warn_of_exposure(&server->service, (const struct sockaddr *)&options->address);
+    warn_of_exposure(server, (const struct sockaddr *)&options->address);
     return true;
 }
 
@@ -193,10 +200,9 @@ static void serve(struct server *server)
                               {.fd = server->listener, .events = POLLIN}};
     for (;;) {
         /* An event loop has not yet counted a connection that was just handed to it. */
-        bool is_quiet =
-            events[1].revents == 0 && atomic_load(&server->service.connections.count) == 0;
+        bool is_quiet = events[1].revents == 0 && atomic_load(&server->connections.count) == 0;
         if (poll(events, 2, is_quiet ? -1 : EXPIRY_TICK) < 0) continue;
-        connections_expire(&server->service.connections);
+        connections_expire(&server->connections);
         if (events[0].revents != 0 && await_signal(server, 0)) return;
         if (events[1].revents != 0 && !listener_accept(server->listener, take, server)) {
             if (await_signal(server, NO_DESCRIPTOR_PAUSE)) return;
@@ -213,17 +219,17 @@ static bool drain(struct server *server, unsigned timeout)
                     server); /* those who have connected are answered, too */
     close(server->listener);
 
-    int64_t deadline = system_milliseconds() + timeout;
+    int64_t deadline = clock_milliseconds() + timeout;
     int quiet = 0;
     while (quiet < DRAIN_QUIET) {
-        connections_expire(&server->service.connections);
+        connections_expire(&server->connections);
         if (await_signal(server, DRAIN_TICK)) {
             log_line("stopped by a second signal: %zu requests lost",
                      atomic_load(&server->service.requests));
             return false;
         }
         quiet = atomic_load(&server->service.requests) == 0 ? quiet + DRAIN_TICK : 0;
-        if (system_milliseconds() >= deadline && quiet == 0) {
+        if (clock_milliseconds() >= deadline && quiet == 0) {
             log_line("stopped after the drain time-out: %zu requests lost",
                      atomic_load(&server->service.requests));
             return false;
@@ -261,12 +267,12 @@ int main(int argc, char **argv)
     }
 
     log_set_format(options.log_format);
-    if (!open_secrets(&server.service, &options)) return EXIT_BAD_OPTION;
+    if (!open_secrets(&server, &options)) return EXIT_BAD_OPTION;
     if (!start(&server, &options)) return EXIT_FAILURE;
     serve(&server);
     if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);
-    daemon_stop(server.http);
-    tls_close(server.service.tls);
+    daemon_stop(server.daemon);
+    tls_close(server.tls);
     tokens_close(server.service.tokens);
     log_line("stopped");
     return EXIT_SUCCESS;

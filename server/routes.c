@@ -1,98 +1,99 @@
 /* routes.c - method and path -> endpoint: the table to look at first. */
 #include "routes.h"
 
+#include "base/metrics.h"
 #include "http/problem.h"
 #include "loss/endpoint.h"
+#include "net/connections.h"
 #include "page/openapi.h"
+#include "service.h"
 
 #include <string.h>
 
-static bool answer_constant(struct response *answer, const char *media_type, const char *text,
-                            size_t length)
+static void respond_constant(struct response *response, const char *media_type, const char *text,
+                             size_t length)
 {
-    *answer = (struct response){.status = 200,
-                                .media_type = media_type,
-                                .text = (char *)text,
-                                .constant = true,
-                                .length = length};
-    return true;
+    response_begin(response, 200);
+    response_set_constant(response, media_type, text, length);
 }
 
-static bool answer_health(void *state, struct service *service, struct response *answer)
+static void respond_health(struct service *service, const struct head *head,
+                           struct response *response)
 {
-    static const char alive[] = "{\"status\":\"ok\"}";
-    (void)state;
-    (void)service;
-    return answer_constant(answer, "application/json", alive, sizeof alive - 1);
+    static const char ok[] = "{\"status\":\"ok\"}";
+    (void)service, (void)head;
+    respond_constant(response, "application/json", ok, sizeof ok - 1);
 }
 
-static bool answer_readiness(void *state, struct service *service, struct response *answer)
+static void respond_readiness(struct service *service, const struct head *head,
+                              struct response *response)
 {
     static const char ready[] = "{\"status\":\"ready\"}";
-    (void)state;
-    if (atomic_load(&service->draining)) {
-        struct problem problem;
-        problem_set(&problem, PROBLEM_DRAINING, "", "Send new requests to another instance.");
-        problem_respond(&problem, answer);
-        return true;
+    (void)head;
+    if (!atomic_load(&service->draining)) {
+        respond_constant(response, "application/json", ready, sizeof ready - 1);
+        return;
     }
-    return answer_constant(answer, "application/json", ready, sizeof ready - 1);
+    struct problem problem;
+    problem_set(&problem, PROBLEM_DRAINING, "",
+                "The server is shutting down; send new requests to another instance.");
+    problem_respond(&problem, response);
+    response->refusal = REFUSAL_NONE; /* a probe has its answer */
 }
 
-static bool answer_openapi(void *state, struct service *service, struct response *answer)
+static void respond_openapi(struct service *service, const struct head *head,
+                            struct response *response)
 {
-    (void)state;
-    (void)service;
-    return answer_constant(answer, "application/yaml", openapi_document,
-                           (size_t)(openapi_document_end - openapi_document));
+    (void)service, (void)head;
+    respond_constant(response, "application/yaml", openapi_document,
+                     (size_t)(openapi_document_end - openapi_document));
 }
 
-static bool answer_metrics(void *state, struct service *service, struct response *answer)
-{
-    (void)state;
-    struct metrics_levels levels = {.requests = atomic_load(&service->requests),
-                                    .connections = atomic_load(&service->connections.count),
-                                    .connections_limit = service->connections.max,
-                                    .connections_kept = atomic_load(&service->connections.kept),
-                                    .connections_kept_limit = CONNECTIONS_KEPT_MAX,
-                                    .tensor_bytes = atomic_load(&service->budget.used),
-                                    .tensor_bytes_limit = service->budget.limit};
-    *answer = (struct response){.status = 200, .media_type = METRICS_MEDIA_TYPE};
-    answer->text = metrics_print(&levels, &answer->length);
-    if (answer->text == NULL) {
-        struct problem problem;
-        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
-                    "Try again when other requests have ended.");
-        problem_respond(&problem, answer);
-    }
-    return true;
-}
+static void respond_metrics(struct service *service, const struct head *head,
+                            struct response *response);
 
 #define GET_ALLOW  "GET, HEAD, OPTIONS"
 #define POST_ALLOW "POST, OPTIONS"
 
-static const struct route routes[] = {
-    {"/mse", "POST", "application/json", POST_ALLOW, METRICS_MSE, true, endpoint_open,
-     endpoint_receive, endpoint_respond, endpoint_close},
-    {"/healthz", "GET", "application/json", GET_ALLOW, METRICS_HEALTHZ, false, NULL, NULL,
-     answer_health, NULL},
-    {"/readyz", "GET", "application/json", GET_ALLOW, METRICS_READYZ, false, NULL, NULL,
-     answer_readiness, NULL},
-    {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL,
-     answer_metrics, NULL},
-    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, false, NULL, NULL,
-     answer_openapi, NULL},
+static const struct route table[] = {
+    {"/mse", "POST", POST_ALLOW, true, NULL, endpoint_open},
+    {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL},
+    {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL},
+    {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL},
+    {"/openapi.yaml", "GET", GET_ALLOW, false, respond_openapi, NULL},
 };
 
-const struct route *routes_find(const char *path)
-{
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (strcmp(path, routes[i].path) == 0) return &routes[i];
-    }
-    return NULL;
-}
+enum { COUNT = sizeof table / sizeof table[0] };
 
-const char *routes_paths(void)
+_Static_assert(COUNT < METRICS_ROUTES_MAX, "each route has counters of its own");
+
+const struct route_table routes = {table, COUNT};
+
+static void respond_metrics(struct service *service, const struct head *head,
+                            struct response *response)
 {
-    return "/mse, /healthz, /readyz, /metrics and /openapi.yaml";
+    const char *paths[COUNT];
+    struct metrics_gauges gauges = {.routes = paths,
+                                    .route_count = COUNT,
+                                    .requests = atomic_load(&service->requests),
+                                    .tensor_bytes = atomic_load(&service->budget.used),
+                                    .tensor_bytes_limit = service->budget.limit};
+    (void)head;
+    for (size_t i = 0; i < COUNT; i++) paths[i] = table[i].path;
+    if (service->connections != NULL) {
+        gauges.connections = atomic_load(&service->connections->count);
+        gauges.connections_limit = service->connections->max;
+        gauges.connections_kept = atomic_load(&service->connections->kept);
+        gauges.connections_kept_limit = CONNECTIONS_KEPT_MAX;
+    }
+    size_t length;
+    char *text = metrics_print(&gauges, &length);
+    if (text == NULL) {
+        struct problem problem;
+        problem_set_out_of_memory(&problem);
+        problem_respond(&problem, response);
+        return;
+    }
+    response_begin(response, 200);
+    response_set_whole(response, METRICS_MEDIA_TYPE, text, length);
 }

@@ -1,28 +1,28 @@
-/* service.h - what all requests share. Declarations only. Made by main.c, alive until every request
- * has been answered.
- */
+/* service.h - what all requests share. Declarations only. main.c makes it, and it lives until every
+ * request has ended. */
 #ifndef SERVICE_H
 #define SERVICE_H
 
 #include "base/tensor.h"
-#include "net/connections.h"
+#include "http/route.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-struct tls;
+struct connections;
 struct tokens;
 
-/* Set before the first request, except for draining. */
+/* Set before the first request, except for what is atomic and the tokens' own contents. */
 struct service {
-    struct connections connections;
-    atomic_size_t requests;      /* under way: from the head to the end of the answer */
-    struct tls *tls;             /* NULL: connections are not encrypted */
-    struct tokens *tokens;       /* NULL: nobody needs one */
-    bool access_log;             /* a line a request */
-    uint64_t max_body;           /* bytes of a request's body */
-    struct tensor_budget budget; /* of all requests' tensors together */
-    atomic_bool draining;        /* no new work is taken */
+    struct route_table routes;
+    const struct connections *connections; /* NULL until there are any */
+    struct tokens *tokens;                 /* NULL: no token is required */
+    bool access_log;                       /* one line per request */
+    uint64_t max_body;                     /* bytes of a request's body */
+    struct tensor_budget budget;           /* of all requests' tensors together */
+    atomic_size_t requests;                /* in flight: from the head to the end of the response */
+    atomic_bool draining;                  /* no new work is taken */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* log.c - lines to standard error, as text or as JSON objects. Knows nothing of what they say. */
 #include "base/log.h"
 
-#include "base/system.h"
+#include "base/clock.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -120,7 +120,7 @@ void log_line(const char *format, ...)
 void log_line_limited(struct log_limit *limit, const char *format, ...)
 {
     char message[LINE_MAX_BYTES - 128];
-    int64_t now = system_milliseconds();
+    int64_t now = clock_milliseconds();
     int64_t next = atomic_load(&limit->next);
     if (now < next || !atomic_compare_exchange_strong(&limit->next, &next, now + 1000)) {
         atomic_fetch_add(&limit->untold, 1);
@@ -165,10 +165,11 @@ void log_request(const struct log_request *request)
 
     if (chosen == LOG_TEXT) {
         log_line("%s \"%s %s\" %u in=%" PRIu64 " out=%" PRIu64 " elements=%" PRIu64
-                 " ms=%.3f trace=%s",
+                 " ms=%.3f trace=%s%s",
                  request->peer, method, path, request->status, request->bytes_received,
                  request->bytes_sent, request->elements, milliseconds,
-                 request->trace_id[0] != '\0' ? request->trace_id : "-");
+                 request->trace_id[0] != '\0' ? request->trace_id : "-",
+                 request->is_incomplete ? " incomplete" : "");
         return;
     }
     cJSON *object = new_object();
@@ -182,5 +183,6 @@ void log_request(const struct log_request *request)
     cJSON_AddNumberToObject(object, "milliseconds", milliseconds);
     if (request->trace_id[0] != '\0')
         cJSON_AddStringToObject(object, "trace_id", request->trace_id);
+    if (request->is_incomplete) cJSON_AddTrueToObject(object, "incomplete");
     put_object(object);
 }

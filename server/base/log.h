@@ -6,6 +6,7 @@
 #define LOG_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -34,7 +35,8 @@ struct log_request {
     const char *method;
     const char *path;
     const char *trace_id; /* empty: none */
-    unsigned status;      /* 0: the connection was lost before an answer */
+    unsigned status;      /* 0: the connection was lost before a response */
+    bool is_incomplete;   /* it was lost while the response was sent */
     uint64_t bytes_received;
     uint64_t bytes_sent;
     uint64_t elements;

@@ -4,6 +4,7 @@
  * request adds to a handful of them, relaxed: none orders anything. */
 #include "base/metrics.h"
 
+#include "base/refusal.h"
 #include "base/system.h"
 
 #include <inttypes.h>
@@ -16,24 +17,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *const routes[METRICS_ROUTES] = {[METRICS_MSE] = "/mse",
-                                                   [METRICS_HEALTHZ] = "/healthz",
-                                                   [METRICS_READYZ] = "/readyz",
-                                                   [METRICS_METRICS] = "/metrics",
-                                                   [METRICS_OPENAPI] = "/openapi.yaml",
-                                                   [METRICS_NO_ROUTE] = "none"};
-
-/* Names given by callers are no labels: there is no end to them. The last of each stands for all
- * others. */
+/* A client can make up any number of methods, so only these are labels. The last of each list
+ * stands for all others. */
 static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "other"};
 static const unsigned statuses[] = {200, 204, 400, 401, 404, 405, 406,
                                     413, 415, 422, 431, 500, 503, 0};
-
-static const char *const refusals[METRICS_REFUSALS] = {
-    [METRICS_REFUSED_MEMORY] = "memory",     [METRICS_REFUSED_CONNECTIONS] = "connections",
-    [METRICS_REFUSED_DRAINING] = "draining", [METRICS_REFUSED_TIMEOUT] = "timeout",
-    [METRICS_REFUSED_BODY] = "body",         [METRICS_REFUSED_HEADERS] = "headers",
-    [METRICS_REFUSED_TOKEN] = "token"};
 
 /* Upper bounds of the histogram's buckets: from a request of a few numbers to one of millions. */
 static const struct {
@@ -46,11 +34,11 @@ static const struct {
                {10000000000, "10"}, {UINT64_MAX, "+Inf"}};
 
 static struct {
-    _Atomic uint64_t requests[METRICS_ROUTES][COUNT(methods)][COUNT(statuses)];
+    _Atomic uint64_t requests[METRICS_ROUTES_MAX][COUNT(methods)][COUNT(statuses)];
     _Atomic uint64_t
-        durations[METRICS_ROUTES][COUNT(buckets)]; /* of the bucket alone, not of those below */
-    _Atomic uint64_t nanoseconds[METRICS_ROUTES];
-    _Atomic uint64_t refusals[METRICS_REFUSALS];
+        durations[METRICS_ROUTES_MAX][COUNT(buckets)]; /* of the bucket alone, not of those below */
+    _Atomic uint64_t nanoseconds[METRICS_ROUTES_MAX];
+    _Atomic uint64_t incomplete;
     _Atomic uint64_t bytes_received, bytes_sent, elements;
 } counters;
 
@@ -76,19 +64,10 @@ void metrics_count_request(const struct metrics_request *request)
     add(&counters.requests[request->route][method][status], 1);
     add(&counters.durations[request->route][bucket], 1);
     add(&counters.nanoseconds[request->route], request->nanoseconds);
+    if (request->is_incomplete) add(&counters.incomplete, 1);
     add(&counters.bytes_received, request->bytes_received);
     add(&counters.bytes_sent, request->bytes_sent);
     add(&counters.elements, request->elements);
-}
-
-void metrics_count_refusal(enum metrics_refusal refusal)
-{
-    add(&counters.refusals[refusal], 1);
-}
-
-const char *metrics_refusal_name(enum metrics_refusal refusal)
-{
-    return refusals[refusal];
 }
 
 /* ---- printing */
@@ -105,11 +84,17 @@ static void print_one(FILE *out, const char *name, const char *type, const char 
     fprintf(out, "%s %" PRIu64 "\n", name, number);
 }
 
-static void print_requests(FILE *out)
+/* The name of a route, which METRICS_NO_ROUTE has too. */
+static const char *route_name(const struct metrics_gauges *gauges, size_t route)
+{
+    return route == METRICS_NO_ROUTE ? "none" : gauges->routes[route - 1];
+}
+
+static void print_requests(FILE *out, const struct metrics_gauges *gauges)
 {
     print_head(out, "mse_http_requests_total", "counter",
-               "Requests that have ended; status 0: the connection was lost before an answer.");
-    for (size_t r = 0; r < METRICS_ROUTES; r++) {
+               "Requests that have ended; status 0: the connection was lost before a response.");
+    for (size_t r = 0; r <= gauges->route_count; r++) {
         for (size_t m = 0; m < COUNT(methods); m++) {
             for (size_t s = 0; s < COUNT(statuses); s++) {
                 uint64_t number = value(&counters.requests[r][m][s]);
@@ -117,29 +102,29 @@ static void print_requests(FILE *out)
                 fprintf(out,
                         "mse_http_requests_total{method=\"%s\",route=\"%s\",status=\"%u\"} %" PRIu64
                         "\n",
-                        methods[m], routes[r], statuses[s], number);
+                        methods[m], route_name(gauges, r), statuses[s], number);
             }
         }
     }
 }
 
-static void print_durations(FILE *out)
+static void print_durations(FILE *out, const struct metrics_gauges *gauges)
 {
     print_head(out, "mse_http_request_duration_seconds", "histogram",
-               "Time from a request's head to the end of its answer.");
-    for (size_t r = 0; r < METRICS_ROUTES; r++) {
+               "Time from the end of a request's head to the end of its response.");
+    for (size_t r = 0; r <= gauges->route_count; r++) {
         uint64_t below = 0;
         for (size_t b = 0; b < COUNT(buckets); b++) {
             below += value(&counters.durations[r][b]);
             fprintf(out,
                     "mse_http_request_duration_seconds_bucket{route=\"%s\",le=\"%s\"} %" PRIu64
                     "\n",
-                    routes[r], buckets[b].label, below);
+                    route_name(gauges, r), buckets[b].label, below);
         }
-        fprintf(out, "mse_http_request_duration_seconds_sum{route=\"%s\"} %.9f\n", routes[r],
-                (double)value(&counters.nanoseconds[r]) / 1e9);
+        fprintf(out, "mse_http_request_duration_seconds_sum{route=\"%s\"} %.9f\n",
+                route_name(gauges, r), (double)value(&counters.nanoseconds[r]) / 1e9);
         fprintf(out, "mse_http_request_duration_seconds_count{route=\"%s\"} %" PRIu64 "\n",
-                routes[r], below);
+                route_name(gauges, r), below);
     }
 }
 
@@ -147,9 +132,9 @@ static void print_refusals(FILE *out)
 {
     print_head(out, "mse_refusals_total", "counter",
                "Requests and connections that were not served, by reason.");
-    for (size_t i = 0; i < METRICS_REFUSALS; i++) {
-        fprintf(out, "mse_refusals_total{reason=\"%s\"} %" PRIu64 "\n", refusals[i],
-                value(&counters.refusals[i]));
+    for (int i = REFUSAL_NONE + 1; i < REFUSALS; i++) {
+        fprintf(out, "mse_refusals_total{reason=\"%s\"} %" PRIu64 "\n",
+                refusal_name((enum refusal)i), refusal_count((enum refusal)i));
     }
 }
 
@@ -170,34 +155,38 @@ static void print_process(FILE *out)
     fprintf(out, "process_start_time_seconds %.2f\n", process.start_seconds);
 }
 
-char *metrics_print(const struct metrics_levels *levels, size_t *length)
+char *metrics_print(const struct metrics_gauges *gauges, size_t *length)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, length);
     if (out == NULL) return NULL;
-    print_requests(out);
-    print_durations(out);
+    print_requests(out, gauges);
+    print_durations(out, gauges);
     print_refusals(out);
-    print_one(out, "mse_http_requests_in_flight", "gauge", "Requests under way.", levels->requests);
+    print_one(out, "mse_http_responses_incomplete_total", "counter",
+              "Responses whose connection was lost while they were sent.",
+              value(&counters.incomplete));
+    print_one(out, "mse_http_requests_in_flight", "gauge", "Requests in flight.", gauges->requests);
     print_one(out, "mse_http_request_bytes_total", "counter", "Bytes of request bodies.",
               value(&counters.bytes_received));
-    print_one(out, "mse_http_response_bytes_total", "counter", "Bytes of answers' bodies.",
+    print_one(out, "mse_http_response_bytes_total", "counter", "Bytes of response bodies.",
               value(&counters.bytes_sent));
     print_one(out, "mse_elements_total", "counter",
-              "Elements of the predictions of answered requests.", value(&counters.elements));
-    print_one(out, "mse_tensor_memory_bytes", "gauge", "Memory that requests' numbers hold.",
-              levels->tensor_bytes);
+              "Elements of the predictions of successful requests.", value(&counters.elements));
+    print_one(out, "mse_tensor_memory_bytes", "gauge", "Memory that the numbers of requests hold.",
+              gauges->tensor_bytes);
     print_one(out, "mse_tensor_memory_limit_bytes", "gauge",
-              "Memory that requests' numbers may hold: --max-memory.", levels->tensor_bytes_limit);
-    print_one(out, "mse_connections", "gauge", "Open connections.", levels->connections);
-    print_one(out, "mse_connections_limit", "gauge",
-              "Connections that are served at once: --max-connections.", levels->connections_limit);
+              "Limit of mse_tensor_memory_bytes: --max-memory.", gauges->tensor_bytes_limit);
+    print_one(out, "mse_connections", "gauge", "Open connections.", gauges->connections);
+    print_one(out, "mse_connections_limit", "gauge", "Limit of mse_connections: --max-connections.",
+              gauges->connections_limit);
     print_one(out, "mse_connections_kept", "gauge",
-              "Open connections that have been answered and may go on.", levels->connections_kept);
+              "Open connections that are kept after a response.", gauges->connections_kept);
     print_one(out, "mse_connections_kept_limit", "gauge",
-              "Answers on further connections end them.", levels->connections_kept_limit);
+              "Limit of mse_connections_kept; a response on any further connection closes it.",
+              gauges->connections_kept_limit);
     print_process(out);
-    print_head(out, "mse_build_info", "gauge", "Always 1; what runs here is in the labels.");
+    print_head(out, "mse_build_info", "gauge", "Always 1; the labels say what runs.");
     fprintf(out, "mse_build_info{version=\"%s\",compiler=\"%s\"} 1\n", mse_version(), __VERSION__);
     bool whole = !ferror(out);
     if (fclose(out) != 0 || !whole) {

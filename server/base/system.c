@@ -115,20 +115,6 @@ uint64_t system_memory(void)
     return limit < memory ? limit : memory;
 }
 
-uint64_t system_nanoseconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-int64_t system_milliseconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 static double seconds(struct timespec time)
 {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;

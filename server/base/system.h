@@ -1,5 +1,5 @@
 /* system.h - what this process may use of the machine it runs on, and does: cores, memory,
- * descriptors, time. Control groups are considered. */
+ * descriptors. Control groups are considered. */
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
@@ -32,13 +32,6 @@ struct system_process {
 };
 
 void system_process(struct system_process *process);
-
-/* Nanoseconds on a clock that only ever goes forward. */
-uint64_t system_nanoseconds(void);
-
-/* Milliseconds on a clock that only ever goes forward, and by several at a time: for deadlines, of
- * which each request sets two. It is read faster than nanoseconds are. */
-int64_t system_milliseconds(void);
 
 /* Bytes of physical memory, or the limit of this process' control groups where that is lower. */
 uint64_t system_memory(void);

@@ -84,7 +84,7 @@ uint64_t head_body_length(const struct head *head)
     return head->content_length != NULL ? strtoull(head->content_length, NULL, 10) : 0;
 }
 
-bool head_awaits_leave(const struct head *head)
+bool head_expects_continue(const struct head *head)
 {
     return is_equal(head->expect, "100-continue");
 }
@@ -121,21 +121,23 @@ const char *head_bearer_token(const struct head *head, size_t *length)
     return *length > 0 ? token : NULL;
 }
 
-bool head_is_json(const struct head *head)
+bool head_content_is(const struct head *head, const char *media_type)
 {
-    const char *type = head->content_type;
-    if (head->content_encoding != NULL && !is_equal(head->content_encoding, "identity"))
-        return false;
-    return type == NULL || media_type_is(type, "application/json") ||
-           media_type_is(type, "application/x-www-form-urlencoded");
+    return head->content_type != NULL && media_type_is(head->content_type, media_type);
 }
 
-bool head_accepts(const struct head *head, const char *media_type)
+bool head_is_encoded(const struct head *head)
+{
+    return head->content_encoding != NULL && !is_equal(head->content_encoding, "identity");
+}
+
+unsigned head_quality(const struct head *head, const char *media_type)
 {
     struct media_type_choice choice = {0};
-    for (unsigned i = 0; i < head->accepts; i++)
+    for (unsigned i = 0; i < head->accepts; i++) {
         media_type_choose(&choice, head->accept[i], media_type);
-    return media_type_acceptable(&choice);
+    }
+    return media_type_quality(&choice);
 }
 
 void head_trace_id(const struct head *head, char id[static HEAD_TRACE_ID_LENGTH + 1])

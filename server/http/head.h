@@ -45,8 +45,8 @@ const char *head_path(const struct head *head);
 /* The body's length if the head tells it, else 0. */
 uint64_t head_body_length(const struct head *head);
 
-/* Whether the caller waits for leave to send the body. */
-bool head_awaits_leave(const struct head *head);
+/* Whether the client expects a 100 (Continue) before it sends the body. */
+bool head_expects_continue(const struct head *head);
 
 /* What is wrong with how the request is framed, as a sentence that says what to change, or NULL. */
 const char *head_framing_fault(const struct head *head);
@@ -55,12 +55,14 @@ const char *head_framing_fault(const struct head *head);
  * Bearer (RFC 6750, section 2.1). */
 const char *head_bearer_token(const struct head *head, size_t *length);
 
-/* Whether the body is JSON: under its own name, under none, or under the one that curl -d gives
- * everything. */
-bool head_is_json(const struct head *head);
+/* Whether the Content-Type names this media type, parameters aside. */
+bool head_content_is(const struct head *head, const char *media_type);
 
-/* Whether an answer of this media type is acceptable. */
-bool head_accepts(const struct head *head, const char *media_type);
+/* Whether the body has a Content-Encoding other than identity. */
+bool head_is_encoded(const struct head *head);
+
+/* How much the Accept headers want a response of this media type, in thousandths; 0: not at all. */
+unsigned head_quality(const struct head *head, const char *media_type);
 
 #define HEAD_TRACE_ID_LENGTH 32
 

@@ -51,27 +51,34 @@ static int match(const char *p, const char *end, const char *media_type)
     return equals(p, end, media_type) ? 3 : 0;
 }
 
-/* Whether a weight is 0: "0", "0.", "0.0", ... */
-static bool is_zero(const char *p, const char *end)
+/* A quality value, "0", "0.5", "1.000" (RFC 9110, section 12.4.2), in thousandths. What is not one
+ * counts as 1, as in nginx and Go. */
+static unsigned thousandths(const char *p, const char *end)
 {
-    if (p == end || *p != '0') return false;
-    for (p++; p < end; p++) {
-        if (*p != '.' && *p != '0') return false;
+    unsigned value = 0;
+    unsigned unit = 1000;
+    if (p == end || (*p != '0' && *p != '1')) return 1000;
+    value = (unsigned)(*p++ - '0') * unit;
+    if (p < end && *p == '.') p++;
+    for (; p < end && *p >= '0' && *p <= '9' && unit > 1; p++) {
+        unit /= 10;
+        value += (unsigned)(*p - '0') * unit;
     }
-    return true;
+    return value < 1000 ? value : 1000;
 }
 
-/* Whether the parameters from p on hold a weight of 0. */
-static bool weighs_nothing(const char *p, const char *end)
+/* The quality among the parameters from p on; 1 where there is none. */
+static unsigned quality_of(const char *p, const char *end)
 {
     while (p < end) {
         p = skip_space(p + 1, end);
         const char *next = find(p, end, ';');
-        if (next - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=')
-            return is_zero(p + 2, trim(p, next));
+        if (next - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=') {
+            return thousandths(p + 2, trim(p, next));
+        }
         p = next;
     }
-    return false;
+    return 1000;
 }
 
 void media_type_choose(struct media_type_choice *choice, const char *accept, const char *media_type)
@@ -86,13 +93,14 @@ void media_type_choose(struct media_type_choice *choice, const char *accept, con
         int specificity = match(range, range_end, media_type);
         if (specificity > choice->specificity) {
             choice->specificity = specificity;
-            choice->refused = weighs_nothing(parameters, next);
+            choice->quality = quality_of(parameters, next);
         }
         p = next < end ? next + 1 : end;
     }
 }
 
-bool media_type_acceptable(const struct media_type_choice *choice)
+unsigned media_type_quality(const struct media_type_choice *choice)
 {
-    return !choice->asked || (choice->specificity > 0 && !choice->refused);
+    if (!choice->asked) return 1000;
+    return choice->specificity > 0 ? choice->quality : 0;
 }

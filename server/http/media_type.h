@@ -11,16 +11,17 @@ bool media_type_is(const char *content_type, const char *media_type);
 
 /* What the Accept headers of one request say of one media type. All zero to begin with. */
 struct media_type_choice {
-    bool asked;      /* some media range was given */
-    int specificity; /* of the closest range that matches: 0 none, 1 any, 2 the type, 3 type and
-                        subtype */
-    bool refused;    /* that range has the weight 0 */
+    bool asked;       /* some media range was given */
+    int specificity;  /* of the closest range that matches: 0 none, 1 any, 2 the type, 3 both */
+    unsigned quality; /* of that range, in thousandths */
 };
 
 /* Takes one Accept header into account. */
 void media_type_choose(struct media_type_choice *choice, const char *accept,
                        const char *media_type);
 
-bool media_type_acceptable(const struct media_type_choice *choice);
+/* The quality of the media type, in thousandths: 0 where it is not acceptable, 1000 where nothing
+ * was asked. */
+unsigned media_type_quality(const struct media_type_choice *choice);
 
 #endif

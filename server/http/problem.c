@@ -2,105 +2,82 @@
  * about. */
 #include "http/problem.h"
 
+#include "base/refusal.h"
+
 #include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Seconds after which a caller may well try again: memory comes back with the requests under way, a
+/* Seconds after which a retry may succeed: memory comes back with the requests in flight, and a
  * server that drains is soon replaced. */
 #define RETRY_AFTER 1
 
-struct problem_kind {
-    const char *uri;
+#define TYPE_PREFIX "/problems/"
+
+#define KIND(name, title, status, refusal)                 \
+    {                                                      \
+        TYPE_PREFIX name, title, status, REFUSAL_##refusal \
+    }
+
+static const struct kind {
+    const char *type;
     const char *title;
     unsigned status;
-    unsigned retry_after;
+    enum refusal refusal;
+} kinds[PROBLEM_TYPES] = {
+    [PROBLEM_MALFORMED_JSON] = KIND("malformed-json", "The body is not valid JSON", 400, NONE),
+    [PROBLEM_NESTING_TOO_DEEP] =
+        KIND("nesting-too-deep", "The body is nested too deeply", 400, NONE),
+    [PROBLEM_DUPLICATE_MEMBER] = KIND("duplicate-member", "A member name appears twice", 400, NONE),
+    [PROBLEM_MALFORMED_HEADERS] =
+        KIND("malformed-headers", "The request headers are malformed", 400, NONE),
+    [PROBLEM_UNAUTHORIZED] = KIND("unauthorized", "A valid bearer token is required", 401, TOKEN),
+    [PROBLEM_NOT_FOUND] = KIND("not-found", "Not found", 404, NONE),
+    [PROBLEM_METHOD_NOT_ALLOWED] = KIND("method-not-allowed", "Method not allowed", 405, NONE),
+    [PROBLEM_NOT_ACCEPTABLE] = KIND("not-acceptable", "No acceptable media type", 406, NONE),
+    [PROBLEM_REQUEST_TIMEOUT] = KIND("request-timeout", "The request timed out", 408, TIMEOUT),
+    [PROBLEM_BODY_TOO_LARGE] = KIND("body-too-large", "The body is too large", 413, BODY),
+    [PROBLEM_UNSUPPORTED_MEDIA_TYPE] =
+        KIND("unsupported-media-type", "Unsupported media type", 415, NONE),
+    [PROBLEM_WRONG_TYPE] = KIND("wrong-type", "A value has the wrong type", 422, NONE),
+    [PROBLEM_MISSING_MEMBER] = KIND("missing-member", "A required member is missing", 422, NONE),
+    [PROBLEM_UNKNOWN_MEMBER] = KIND("unknown-member", "Unknown member", 422, NONE),
+    [PROBLEM_UNKNOWN_VALUE] = KIND("unknown-value", "Unknown value", 422, NONE),
+    [PROBLEM_NOT_RECTANGULAR] =
+        KIND("not-rectangular", "A nested array is not rectangular", 422, NONE),
+    [PROBLEM_SHAPE_MISMATCH] = KIND("shape-mismatch", "The shapes differ", 422, NONE),
+    [PROBLEM_NO_ELEMENT] = KIND("no-element", "An array has no elements", 422, NONE),
+    [PROBLEM_NUMBER_OUT_OF_RANGE] =
+        KIND("number-out-of-range", "A number is out of range", 422, NONE),
+    [PROBLEM_NUMBER_TOO_LONG] = KIND("number-too-long", "A number is too long", 422, NONE),
+    [PROBLEM_REQUEST_TOO_COMPLEX] =
+        KIND("request-too-complex", "The request is too complex", 422, NONE),
+    [PROBLEM_NEGATIVE_WEIGHT] = KIND("negative-weight", "A weight is negative", 422, NONE),
+    [PROBLEM_ZERO_WEIGHTS] = KIND("zero-weights", "All weights are zero", 422, NONE),
+    [PROBLEM_OVERFLOW] = KIND("overflow", "A result overflows", 422, NONE),
+    [PROBLEM_HEADERS_TOO_LARGE] =
+        KIND("headers-too-large", "The request headers are too large", 431, HEADERS),
+    [PROBLEM_INTERNAL_ERROR] = KIND("internal-error", "Internal server error", 500, NONE),
+    [PROBLEM_MEMORY_EXHAUSTED] = KIND("memory-exhausted", "Out of memory", 503, MEMORY),
+    [PROBLEM_TOO_MANY_CONNECTIONS] =
+        KIND("too-many-connections", "Too many connections", 503, CONNECTIONS),
+    [PROBLEM_DRAINING] = KIND("draining", "The server is shutting down", 503, DRAINING),
 };
 
-/* A switch without default, so that the compiler proves it complete. */
-static struct problem_kind kind_of(enum problem_type type)
+const char *problem_name(enum problem_type type)
 {
-    switch (type) {
-    case PROBLEM_MALFORMED_JSON:
-        return (struct problem_kind){"/problems/malformed-json", "The body is not JSON", 400, 0};
-    case PROBLEM_NESTING_TOO_DEEP:
-        return (struct problem_kind){"/problems/nesting-too-deep", "The body nests too deeply", 400,
-                                     0};
-    case PROBLEM_DUPLICATE_MEMBER:
-        return (struct problem_kind){"/problems/duplicate-member", "A member name is given twice",
-                                     400, 0};
-    case PROBLEM_MALFORMED_HEADERS:
-        return (struct problem_kind){"/problems/malformed-headers",
-                                     "The request's headers are malformed", 400, 0};
-    case PROBLEM_UNAUTHORIZED:
-        return (struct problem_kind){"/problems/unauthorized", "A token is needed", 401, 0};
-    case PROBLEM_NOT_FOUND:
-        return (struct problem_kind){"/problems/not-found", "There is nothing at this path", 404,
-                                     0};
-    case PROBLEM_METHOD_NOT_ALLOWED:
-        return (struct problem_kind){"/problems/method-not-allowed", "The path has no such method",
-                                     405, 0};
-    case PROBLEM_NOT_ACCEPTABLE:
-        return (struct problem_kind){"/problems/not-acceptable", "No acceptable media type", 406,
-                                     0};
-    case PROBLEM_REQUEST_TIMEOUT:
-        return (struct problem_kind){"/problems/request-timeout",
-                                     "The request took too long to arrive", 408, 0};
-    case PROBLEM_BODY_TOO_LARGE:
-        return (struct problem_kind){"/problems/body-too-large", "The body is too large", 413, 0};
-    case PROBLEM_UNSUPPORTED_MEDIA_TYPE:
-        return (struct problem_kind){"/problems/unsupported-media-type",
-                                     "The body's media type is not supported", 415, 0};
-    case PROBLEM_WRONG_TYPE:
-        return (struct problem_kind){"/problems/wrong-type", "A value has the wrong type", 422, 0};
-    case PROBLEM_MISSING_MEMBER:
-        return (struct problem_kind){"/problems/missing-member", "A required member is missing",
-                                     422, 0};
-    case PROBLEM_UNKNOWN_MEMBER:
-        return (struct problem_kind){"/problems/unknown-member", "A member is unknown", 422, 0};
-    case PROBLEM_UNKNOWN_VALUE:
-        return (struct problem_kind){"/problems/unknown-value",
-                                     "A value is none of those there are", 422, 0};
-    case PROBLEM_NOT_RECTANGULAR:
-        return (struct problem_kind){"/problems/not-rectangular",
-                                     "A nested array is not rectangular", 422, 0};
-    case PROBLEM_SHAPE_MISMATCH:
-        return (struct problem_kind){"/problems/shape-mismatch", "Two shapes differ", 422, 0};
-    case PROBLEM_NO_ELEMENT:
-        return (struct problem_kind){"/problems/no-element", "There is no element", 422, 0};
-    case PROBLEM_NUMBER_OUT_OF_RANGE:
-        return (struct problem_kind){"/problems/number-out-of-range",
-                                     "A number is out of double's range", 422, 0};
-    case PROBLEM_NUMBER_TOO_LONG:
-        return (struct problem_kind){"/problems/number-too-long", "A number's text is too long",
-                                     422, 0};
-    case PROBLEM_REQUEST_TOO_COMPLEX:
-        return (struct problem_kind){"/problems/request-too-complex", "The request is too complex",
-                                     422, 0};
-    case PROBLEM_NEGATIVE_WEIGHT:
-        return (struct problem_kind){"/problems/negative-weight", "A weight is negative", 422, 0};
-    case PROBLEM_ZERO_WEIGHTS:
-        return (struct problem_kind){"/problems/zero-weights", "All weights are zero", 422, 0};
-    case PROBLEM_OVERFLOW:
-        return (struct problem_kind){"/problems/overflow", "A result is beyond the largest double",
-                                     422, 0};
-    case PROBLEM_HEADERS_TOO_LARGE:
-        return (struct problem_kind){"/problems/headers-too-large", "The headers are too large",
-                                     431, 0};
-    case PROBLEM_INTERNAL_ERROR:
-        break;
-    case PROBLEM_MEMORY_EXHAUSTED:
-        return (struct problem_kind){"/problems/memory-exhausted", "The server's memory is in use",
-                                     503, RETRY_AFTER};
-    case PROBLEM_TOO_MANY_CONNECTIONS:
-        return (struct problem_kind){"/problems/too-many-connections",
-                                     "The server has too many connections", 503, RETRY_AFTER};
-    case PROBLEM_DRAINING:
-        return (struct problem_kind){"/problems/draining", "The server is stopping", 503,
-                                     RETRY_AFTER};
-    }
-    return (struct problem_kind){"/problems/internal-error", "The server has a fault", 500, 0};
+    return kinds[type].type + sizeof TYPE_PREFIX - 1;
+}
+
+const char *problem_title(enum problem_type type)
+{
+    return kinds[type].title;
+}
+
+unsigned problem_status(enum problem_type type)
+{
+    return kinds[type].status;
 }
 
 /* Bytes of the UTF-8 sequence that a lead byte begins. */
@@ -142,12 +119,21 @@ void problem_set(struct problem *problem, enum problem_type type, const char *po
     keep_whole_characters(problem->detail);
 }
 
-static cJSON *document_of(const struct problem *problem, struct problem_kind kind)
+void problem_set_out_of_memory(struct problem *problem)
 {
+    problem_set(
+        problem, PROBLEM_MEMORY_EXHAUSTED, "",
+        "The server has not enough free memory for this request; retry later, or send fewer "
+        "elements per request.");
+}
+
+static cJSON *document_of(const struct problem *problem)
+{
+    const struct kind *kind = &kinds[problem->type];
     cJSON *document = cJSON_CreateObject();
-    bool ok = cJSON_AddStringToObject(document, "type", kind.uri) &&
-              cJSON_AddStringToObject(document, "title", kind.title) &&
-              cJSON_AddNumberToObject(document, "status", kind.status) &&
+    bool ok = cJSON_AddStringToObject(document, "type", kind->type) &&
+              cJSON_AddStringToObject(document, "title", kind->title) &&
+              cJSON_AddNumberToObject(document, "status", kind->status) &&
               cJSON_AddStringToObject(document, "detail", problem->detail);
     if (ok && problem->pointer[0] != '\0') {
         ok = cJSON_AddStringToObject(document, "pointer", problem->pointer) != NULL;
@@ -160,26 +146,23 @@ static cJSON *document_of(const struct problem *problem, struct problem_kind kin
     return NULL;
 }
 
-void problem_respond(const struct problem *problem, struct response *answer)
+void problem_respond(const struct problem *problem, struct response *response)
 {
-    static char out_of_memory[] =
-        "{\"type\":\"/problems/memory-exhausted\",\"title\":\"The server's memory is in use\","
-        "\"status\":503,\"detail\":\"Try again later.\"}";
-    struct problem_kind kind = kind_of(problem->type);
-    cJSON *document = document_of(problem, kind);
+    static const char out_of_memory[] =
+        "{\"type\":\"/problems/memory-exhausted\",\"title\":\"Out of memory\","
+        "\"status\":503,\"detail\":\"The server has no memory left; retry later.\"}";
+    static const char media_type[] = "application/problem+json";
+    cJSON *document = document_of(problem);
     char *text = document != NULL ? cJSON_PrintUnformatted(document) : NULL;
     cJSON_Delete(document);
 
-    *answer = (struct response){.status = kind.status,
-                                .media_type = "application/problem+json",
-                                .retry_after = kind.retry_after,
-                                .text = text,
-                                .length = text != NULL ? strlen(text) : 0};
-    if (text == NULL) {
-        answer->status = 503;
-        answer->retry_after = RETRY_AFTER;
-        answer->text = out_of_memory;
-        answer->constant = true;
-        answer->length = sizeof out_of_memory - 1;
+    enum problem_type type = text != NULL ? problem->type : PROBLEM_MEMORY_EXHAUSTED;
+    response_begin(response, kinds[type].status);
+    response->refusal = kinds[type].refusal;
+    if (text != NULL) {
+        response_set_whole(response, media_type, text, strlen(text));
+    } else {
+        response_set_constant(response, media_type, out_of_memory, sizeof out_of_memory - 1);
     }
+    if (kinds[type].status == 503) response_add_number(response, "Retry-After", RETRY_AFTER);
 }

@@ -36,7 +36,8 @@ enum problem_type {
     PROBLEM_INTERNAL_ERROR,
     PROBLEM_MEMORY_EXHAUSTED,
     PROBLEM_TOO_MANY_CONNECTIONS,
-    PROBLEM_DRAINING
+    PROBLEM_DRAINING,
+    PROBLEM_TYPES
 };
 
 #define PROBLEM_DETAIL_MAX  512 /* bytes, NUL included; a longer detail is cut at a character */
@@ -55,8 +56,16 @@ struct problem {
 void problem_set(struct problem *problem, enum problem_type type, const char *pointer,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The problem as an answer. The answer of a problem never fails: where memory is short its text is
- * a constant. */
-void problem_respond(const struct problem *problem, struct response *answer);
+/* The server could have done it with more memory. */
+void problem_set_out_of_memory(struct problem *problem);
+
+/* The problem as a response, which never fails: where memory is short, it says so in a constant. */
+void problem_respond(const struct problem *problem, struct response *response);
+
+/* What a type is made of: "shape-mismatch", which is its address below /problems/; a title, static;
+ * and HTTP's status. */
+const char *problem_name(enum problem_type type);
+const char *problem_title(enum problem_type type);
+unsigned problem_status(enum problem_type type);
 
 #endif

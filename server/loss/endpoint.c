@@ -1,45 +1,43 @@
-/* endpoint.c - POST /mse, from the first byte of the body to the answer. Knows nothing of HTTP. */
+/* endpoint.c - POST /mse, from the head to the response: picks the formats, lets one decode the
+ * body, has the job done, lets the other write the result. Knows nothing of any one format. */
 #include "loss/endpoint.h"
 
+#include "http/problem.h"
+#include "loss/codec.h"
 #include "loss/job.h"
-#include "loss/reply.h"
-#include "loss/request.h"
-#include "json/json_problem.h"
-#include "json/json_reader.h"
+#include "service.h"
 
 #include <stdlib.h>
 
+#define MEDIA_TYPES_MAX 256 /* bytes of a list of media types, as text */
+
 struct endpoint {
-    bool has_job; /* the body has been read, and made a job */
+    struct work work;
+    const struct codec *request_codec, *response_codec;
+    bool has_job; /* the body has been decoded, and made a job */
     struct job job;
-    struct json_reader reader;
+    _Alignas(max_align_t) unsigned char decoder[]; /* of request_codec */
 };
 
-void *endpoint_open(struct service *service)
-{
-    struct endpoint *endpoint = malloc(sizeof *endpoint);
-    if (endpoint == NULL) return NULL;
-    endpoint->has_job = false;
-    json_reader_init(&endpoint->reader, &service->budget);
-    return endpoint;
-}
+/* ---- the body and the response */
 
-void endpoint_receive(void *state, const char *bytes, size_t length)
+static size_t receive(struct work *work, const char *bytes, size_t length)
 {
-    struct endpoint *endpoint = state;
-    json_reader_feed(&endpoint->reader, bytes, length);
+    struct endpoint *endpoint = (struct endpoint *)work;
+    return endpoint->request_codec->receive(endpoint->decoder, bytes, length);
 }
 
 static bool make_job(struct endpoint *endpoint, struct problem *problem)
 {
-    struct json_reader *reader = &endpoint->reader;
     struct request request;
-    json_reader_finish(reader);
-    if (reader->error.fault != JSON_READER_NO_FAULT) {
-        json_problem_set(problem, &reader->error);
-        return false;
+    struct request_fault fault;
+    const struct codec *codec = endpoint->request_codec;
+    request_init(&request);
+    bool ok = codec->finish(endpoint->decoder, &request, problem);
+    if (ok && !request_check(&request, &fault)) {
+        codec->explain(&request, &fault, problem);
+        ok = false;
     }
-    bool ok = request_read(&request, reader, problem);
     if (ok) {
         job_init(&endpoint->job, &request);
         endpoint->has_job = true;
@@ -48,33 +46,97 @@ static bool make_job(struct endpoint *endpoint, struct problem *problem)
     return ok;
 }
 
-bool endpoint_respond(void *state, struct service *service, struct response *answer)
+static void respond_result(struct endpoint *endpoint, struct response *response)
 {
-    (void)service;
-    struct endpoint *endpoint = state;
+    struct result result;
+    struct problem problem;
+    job_take_result(&endpoint->job, &result);
+    if (endpoint->response_codec->respond(&result, response)) return;
+    problem_set_out_of_memory(&problem);
+    problem_respond(&problem, response);
+}
+
+static bool respond(struct work *work, struct response *response)
+{
+    struct endpoint *endpoint = (struct endpoint *)work;
+    struct request_fault fault;
     struct problem problem;
     if (endpoint->has_job || make_job(endpoint, &problem)) {
-        switch (job_step(&endpoint->job, &problem)) {
+        switch (job_step(&endpoint->job, &fault)) {
         case JOB_MORE:
             return false;
         case JOB_DONE:
-            if (reply_answer(&endpoint->job, answer)) return true;
-            problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
-                        "Try again when other requests have ended.");
-            break;
+            respond_result(endpoint, response);
+            return true;
         case JOB_BAD:
+            endpoint->request_codec->explain(&endpoint->job.request, &fault, &problem);
             break;
         }
     }
-    problem_respond(&problem, answer);
+    problem_respond(&problem, response);
     return true;
 }
 
-void endpoint_close(void *state)
+static void close_work(struct work *work)
 {
-    struct endpoint *endpoint = state;
-    if (endpoint == NULL) return;
+    struct endpoint *endpoint = (struct endpoint *)work;
     if (endpoint->has_job) job_free(&endpoint->job);
-    json_reader_free(&endpoint->reader);
+    endpoint->request_codec->end(endpoint->decoder);
     free(endpoint);
+}
+
+/* ---- the head */
+
+static struct work *refuse_content(struct response *response)
+{
+    struct problem problem;
+    char types[MEDIA_TYPES_MAX];
+    codec_print_media_types(types, sizeof types);
+    problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
+                "The Content-Type must be one of: %s.", types);
+    problem_respond(&problem, response);
+    return NULL;
+}
+
+static struct work *refuse_coding(struct response *response)
+{
+    struct problem problem;
+    problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
+                "The body must be sent without a Content-Encoding.");
+    problem_respond(&problem, response);
+    return NULL;
+}
+
+static struct work *refuse_accept(struct response *response)
+{
+    struct problem problem;
+    char types[MEDIA_TYPES_MAX];
+    codec_print_media_types(types, sizeof types);
+    problem_set(&problem, PROBLEM_NOT_ACCEPTABLE, "", "The response can be: %s.", types);
+    problem_respond(&problem, response);
+    return NULL;
+}
+
+struct work *endpoint_open(struct service *service, const struct head *head,
+                           struct response *response)
+{
+    const struct codec *request_codec = codec_of_request(head);
+    if (request_codec == NULL) return refuse_content(response);
+    if (head_is_encoded(head)) return refuse_coding(response);
+    const struct codec *response_codec = codec_of_response(head, request_codec);
+    if (response_codec == NULL) return refuse_accept(response);
+
+    struct endpoint *endpoint = malloc(sizeof *endpoint + request_codec->decoder_size);
+    if (endpoint == NULL) {
+        struct problem problem;
+        problem_set_out_of_memory(&problem);
+        problem_respond(&problem, response);
+        return NULL;
+    }
+    endpoint->work = (struct work){receive, respond, close_work};
+    endpoint->request_codec = request_codec;
+    endpoint->response_codec = response_codec;
+    endpoint->has_job = false;
+    request_codec->begin(endpoint->decoder, &service->budget);
+    return &endpoint->work;
 }

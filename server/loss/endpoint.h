@@ -1,24 +1,11 @@
-/* endpoint.h - POST /mse, from the first byte of the body to the answer. Its three functions are an
- * endpoint's. */
+/* endpoint.h - POST /mse: a body in one of the formats -> loss and gradients. */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
 
-#include "http/response.h"
-#include "service.h"
+#include "http/route.h"
 
-#include <stdbool.h>
-
-/* A request's state; NULL where memory is short. */
-void *endpoint_open(struct service *service);
-
-/* The next bytes of the body. */
-void endpoint_receive(void *state, const char *bytes, size_t length);
-
-/* The body has ended: works on its answer, some milliseconds at most. false: not ready yet, call
- * again. */
-bool endpoint_respond(void *state, struct service *service, struct response *answer);
-
-/* NULL is accepted. */
-void endpoint_close(void *state);
+/* A route's open. */
+struct work *endpoint_open(struct service *service, const struct head *head,
+                           struct response *response);
 
 #endif

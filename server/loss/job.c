@@ -1,26 +1,23 @@
 /* job.c - a checked request -> loss and gradients, a slice at a time, so that a large request does
- * not keep others waiting. Knows nothing of text. */
+ * not keep others waiting. Knows nothing of formats. */
 #include "loss/job.h"
 
-#include "base/system.h"
+#include "base/clock.h"
 
-#include "decimal/decimal.h"
 #include <math.h>
 #include <string.h>
 
 static bool is_whole(const struct job *job)
 {
-    return job->request.predictions.length <= JOB_SLICE;
+    return job->request.inputs[REQUEST_PREDICTIONS].length <= JOB_SLICE;
 }
 
 void job_init(struct job *job, struct request *request)
 {
     job->request = *request;
-    tensor_init(&request->predictions, NULL);
-    tensor_init(&request->targets, NULL);
-    tensor_init(&request->weights, NULL);
+    request_init(request);
     job->loss = 0;
-    job->phase = request->reduction == REQUEST_NONE ? JOB_SEPARATING : JOB_TRYING;
+    job->phase = job->request.reduction == REQUEST_NONE ? JOB_SEPARATING : JOB_TRYING;
     job->next = 0;
     job->loss_status = MSE_OK;
     job->gradient_status = MSE_OK;
@@ -29,15 +26,21 @@ void job_init(struct job *job, struct request *request)
 
 /* ---- what can be wrong with results */
 
-/* The index of the first element for which is_bad holds; its JSON Pointer goes to pointer. There is
- * one. */
-static size_t point_at(char *pointer, size_t size, const char *member, const struct tensor *tensor,
-                       bool (*is_bad)(double value))
+static enum job_status refuse(struct request_fault *fault, enum request_fault_kind kind)
+{
+    *fault = (struct request_fault){.kind = kind, .index = REQUEST_ALL};
+    return JOB_BAD;
+}
+
+/* The first element of a tensor for which is_bad holds. There is one. */
+static enum job_status refuse_element(struct request_fault *fault, enum request_fault_kind kind,
+                                      enum request_input input, const struct tensor *tensor,
+                                      bool (*is_bad)(double value))
 {
     size_t i = 0;
     while (i + 1 < tensor->length && !is_bad(tensor->values[i])) i++;
-    request_pointer(pointer, size, member, tensor, i);
-    return i;
+    *fault = (struct request_fault){kind, input, i, tensor->values[i]};
+    return JOB_BAD;
 }
 
 static bool is_negative(double value)
@@ -50,44 +53,28 @@ static bool is_infinite(double value)
     return isinf(value);
 }
 
-/* results is NULL where there is one loss for all elements. */
-static enum job_status refuse_overflow(const struct tensor *results, const char *what,
-                                       struct problem *problem)
+/* An overflow of one element's result is told where the element is. */
+static enum job_status refuse_overflow(struct request_fault *fault, enum request_fault_kind kind,
+                                       const struct tensor *results)
 {
-    char pointer[PROBLEM_POINTER_MAX] = "";
-    if (results != NULL) point_at(pointer, sizeof pointer, "predictions", results, is_infinite);
-    problem_set(
-        problem, PROBLEM_OVERFLOW, pointer,
-        "Scale the numbers down: the %s is beyond 1.7976931348623157e308, the largest double.",
-        what);
-    return JOB_BAD;
+    return refuse_element(fault, kind, REQUEST_PREDICTIONS, results, is_infinite);
 }
 
-static enum job_status refuse(const struct job *job, enum mse_status status,
-                              struct problem *problem)
+static enum job_status refuse_status(const struct job *job, enum mse_status status,
+                                     struct request_fault *fault)
 {
-    const struct tensor *weights = &job->request.weights;
-    char pointer[PROBLEM_POINTER_MAX];
-    char number[DECIMAL_PRINT_MAX];
-    size_t i;
     switch (status) {
     case MSE_ZERO_WEIGHTS:
-        problem_set(
-            problem, PROBLEM_ZERO_WEIGHTS, "/weights",
-            "Make a weight greater than 0, or the reduction \"sum\": a mean needs some weight.");
-        return JOB_BAD;
+        return refuse(fault, REQUEST_ZERO_WEIGHTS);
     case MSE_NEGATIVE_WEIGHT:
-        i = point_at(pointer, sizeof pointer, "weights", weights, is_negative);
-        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer, "Make %s 0 or more: it is %.*s.",
-                    pointer, (int)decimal_print(weights->values[i], number), number);
-        return JOB_BAD;
+        return refuse_element(fault, REQUEST_NEGATIVE_WEIGHT, REQUEST_WEIGHTS,
+                              &job->request.inputs[REQUEST_WEIGHTS], is_negative);
     case MSE_OK:
     case MSE_OVERFLOW:
     case MSE_NO_ELEMENT:
-        break; /* a result, a result that is told apart, and what request has refused */
+        break; /* a result, a result that is told apart, and what request_check has refused */
     }
-    problem_set(problem, PROBLEM_INTERNAL_ERROR, "", "Report this: %s", mse_status_message(status));
-    return JOB_BAD;
+    return refuse(fault, REQUEST_FAULT_OF_OURS);
 }
 
 static bool is_refused(enum mse_status status)
@@ -116,32 +103,33 @@ struct slice {
 static struct slice next_slice(struct job *job, size_t most)
 {
     struct request *request = &job->request;
-    size_t rest = request->predictions.length - job->next;
-    return (struct slice){
-        .predictions = request->predictions.values + job->next,
-        .targets = request->targets.values + job->next,
-        .weights = request->weights.length > 0 ? request->weights.values + job->next : NULL,
-        .count = rest < most ? rest : most};
+    size_t rest = request->inputs[REQUEST_PREDICTIONS].length - job->next;
+    const struct tensor *weights = &request->inputs[REQUEST_WEIGHTS];
+    return (struct slice){.predictions = request->inputs[REQUEST_PREDICTIONS].values + job->next,
+                          .targets = request->inputs[REQUEST_TARGETS].values + job->next,
+                          .weights = weights->length > 0 ? weights->values + job->next : NULL,
+                          .count = rest < most ? rest : most};
 }
 
-/* A slice is done; whether it was the last one, so that the next phase may begin. */
-static bool is_last(struct job *job, const struct slice *slice)
+/* Marks a slice as done. true: it was the last one, and the next phase may begin. */
+static bool finish_slice(struct job *job, const struct slice *slice)
 {
     job->next += slice->count;
-    if (job->next < job->request.predictions.length) return false;
+    if (job->next < job->request.inputs[REQUEST_PREDICTIONS].length) return false;
     job->next = 0;
     return true;
 }
 
 /* The loss of all elements is there, or there is none. */
-static enum job_status end_loss(struct job *job, enum mse_status status, struct problem *problem)
+static enum job_status end_loss(struct job *job, enum mse_status status,
+                                struct request_fault *fault)
 {
-    if (is_refused(status)) return refuse(job, status, problem);
-    if (status == MSE_OVERFLOW) return refuse_overflow(NULL, "loss", problem);
+    if (is_refused(status)) return refuse_status(job, status, fault);
+    if (status == MSE_OVERFLOW) return refuse(fault, REQUEST_LOSS_OVERFLOW);
     return wants_gradient(job) ? JOB_MORE : JOB_DONE;
 }
 
-static enum job_status try_loss(struct job *job, struct problem *problem)
+static enum job_status try_loss(struct job *job, struct request_fault *fault)
 {
     enum mse_reduction reduction = reduction_of(job);
     struct slice all = next_slice(job, SIZE_MAX);
@@ -158,41 +146,42 @@ static enum job_status try_loss(struct job *job, struct problem *problem)
         job->phase = JOB_ADDING;
         return JOB_MORE;
     }
-    return end_loss(job, status, problem);
+    return end_loss(job, status, fault);
 }
 
-static enum job_status add_losses(struct job *job, struct problem *problem)
+static enum job_status add_losses(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_status status =
         mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
-    if (status != MSE_OK) return refuse(job, status, problem);
-    if (!is_last(job, &s)) return JOB_MORE;
+    if (status != MSE_OK) return refuse_status(job, status, fault);
+    if (!finish_slice(job, &s)) return JOB_MORE;
     job->phase = JOB_DERIVING;
-    return end_loss(job, mse_accumulator_loss(&job->total, reduction_of(job), &job->loss), problem);
+    return end_loss(job, mse_accumulator_loss(&job->total, reduction_of(job), &job->loss), fault);
 }
 
-static enum job_status add_weights(struct job *job, struct problem *problem)
+static enum job_status add_weights(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_status status = mse_accumulator_add_weights(&job->total, s.weights, s.count);
-    if (status != MSE_OK) return refuse(job, status, problem);
-    if (is_last(job, &s)) job->phase = JOB_DERIVING;
+    if (status != MSE_OK) return refuse_status(job, status, fault);
+    if (finish_slice(job, &s)) job->phase = JOB_DERIVING;
     return JOB_MORE;
 }
 
 /* Results of single elements: one that overflows is told when all are there, since another may be
  * worse. */
 static enum job_status end_slice(struct job *job, const struct slice *slice,
-                                 struct problem *problem)
+                                 struct request_fault *fault)
 {
-    if (is_refused(job->loss_status)) return refuse(job, job->loss_status, problem);
-    if (is_refused(job->gradient_status)) return refuse(job, job->gradient_status, problem);
-    if (!is_last(job, slice)) return JOB_MORE;
+    if (is_refused(job->loss_status)) return refuse_status(job, job->loss_status, fault);
+    if (is_refused(job->gradient_status)) return refuse_status(job, job->gradient_status, fault);
+    if (!finish_slice(job, slice)) return JOB_MORE;
     if (job->loss_status == MSE_OVERFLOW)
-        return refuse_overflow(&job->request.targets, "loss", problem);
+        return refuse_overflow(fault, REQUEST_LOSS_OVERFLOW, &job->request.inputs[REQUEST_TARGETS]);
     if (job->gradient_status == MSE_OVERFLOW)
-        return refuse_overflow(&job->request.predictions, "gradient", problem);
+        return refuse_overflow(fault, REQUEST_GRADIENT_OVERFLOW,
+                               &job->request.inputs[REQUEST_PREDICTIONS]);
     return JOB_DONE;
 }
 
@@ -201,7 +190,7 @@ static void keep_worst(enum mse_status *worst, enum mse_status status)
     if (status != MSE_OK) *worst = status;
 }
 
-static enum job_status derive(struct job *job, struct problem *problem)
+static enum job_status derive(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_reduction reduction = reduction_of(job);
@@ -211,12 +200,12 @@ static enum job_status derive(struct job *job, struct problem *problem)
             ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
             : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
                                        reduction, s.predictions));
-    return end_slice(job, &s, problem);
+    return end_slice(job, &s, fault);
 }
 
 /* The losses take the targets' place, the gradient the predictions'. Both need both, so the losses
  * wait aside. */
-static enum job_status separate(struct job *job, struct problem *problem)
+static enum job_status separate(struct job *job, struct request_fault *fault)
 {
     double losses[JOB_SLICE];
     struct slice s = next_slice(job, JOB_SLICE);
@@ -229,37 +218,73 @@ static enum job_status separate(struct job *job, struct problem *problem)
         }
         memcpy(s.targets, losses, s.count * sizeof losses[0]);
     }
-    return end_slice(job, &s, problem);
+    return end_slice(job, &s, fault);
 }
 
-static enum job_status do_slice(struct job *job, struct problem *problem)
+static enum job_status do_slice(struct job *job, struct request_fault *fault)
 {
     switch (job->phase) {
     case JOB_TRYING:
-        return try_loss(job, problem);
+        return try_loss(job, fault);
     case JOB_ADDING:
-        return add_losses(job, problem);
+        return add_losses(job, fault);
     case JOB_WEIGHING:
-        return add_weights(job, problem);
+        return add_weights(job, fault);
     case JOB_DERIVING:
-        return derive(job, problem);
+        return derive(job, fault);
     case JOB_SEPARATING:
-        return separate(job, problem);
+        return separate(job, fault);
     }
     return JOB_BAD;
 }
 
-enum job_status job_step(struct job *job, struct problem *problem)
+enum job_status job_step(struct job *job, struct request_fault *fault)
 {
-    uint64_t end = is_whole(job) ? 0 : system_nanoseconds() + JOB_STRETCH;
+    uint64_t end = is_whole(job) ? 0 : clock_nanoseconds() + JOB_STRETCH;
     enum job_status status;
     do {
-        status = do_slice(job, problem);
-    } while (status == JOB_MORE && (is_whole(job) || system_nanoseconds() < end));
+        status = do_slice(job, fault);
+    } while (status == JOB_MORE && (is_whole(job) || clock_nanoseconds() < end));
     return status;
+}
+
+static void move_tensor(struct tensor *to, struct tensor *from)
+{
+    *to = *from;
+    tensor_init(from, from->budget);
+}
+
+void job_take_result(struct job *job, struct result *result)
+{
+    struct request *request = &job->request;
+    struct tensor *targets = &request->inputs[REQUEST_TARGETS];
+    result->elements = request->inputs[REQUEST_PREDICTIONS].length;
+    result->is_elementwise = request->reduction == REQUEST_NONE;
+    result->loss = job->loss;
+    result->wants_predictions = request->wants_predictions;
+    result->wants_targets = request->wants_targets;
+    tensor_init(&result->losses, NULL);
+    tensor_init(&result->gradient, NULL);
+    tensor_init(&result->spare, NULL);
+    if (result->is_elementwise) {
+        move_tensor(&result->losses, targets);
+    } else if (result->wants_predictions && result->wants_targets) {
+        move_tensor(&result->spare, targets);
+    }
+    if (wants_gradient(job)) {
+        move_tensor(&result->gradient, &request->inputs[REQUEST_PREDICTIONS]);
+    }
+    request_free(request);
 }
 
 void job_free(struct job *job)
 {
     request_free(&job->request);
+}
+
+void job_free_result(struct result *result)
+{
+    tensor_free(&result->losses);
+    tensor_free(&result->gradient);
+    tensor_free(&result->spare);
 }

@@ -2,7 +2,6 @@
 #ifndef JOB_H
 #define JOB_H
 
-#include "http/problem.h"
 #include "loss/request.h"
 
 #include <mse.h>
@@ -18,15 +17,15 @@
  * are. */
 #define JOB_TRIED_MAX (1 << 20)
 
-/* Nanoseconds after which others have their turn, when the slice at hand is done. */
+/* Nanoseconds after which others have their turn, when the current slice is done. */
 #define JOB_STRETCH 1000000
 
 #endif
 
 enum job_status {
     JOB_MORE, /* the time is up: call job_step again, after others have had their turn */
-    JOB_DONE, /* the results are there */
-    JOB_BAD   /* *problem says why there are none */
+    JOB_DONE, /* the result is there */
+    JOB_BAD   /* *fault says why there is none */
 };
 
 /* What is done to one slice after the other. */
@@ -38,24 +37,40 @@ enum job_phase {
     JOB_SEPARATING /* losses and gradients, each for itself, under "none" */
 };
 
-/* The results stand in the memory of what they were computed from: the gradient with respect to the
- * predictions, if any gradient is wanted, in request.predictions; the losses of each element, under
- * "none", in request.targets. */
+/* Results take the place of what they were computed from: the gradient with respect to the
+ * predictions, if any gradient is wanted, that of the predictions; the loss of each element, under
+ * "none", that of the targets. The shapes stay. */
 struct job {
     struct request request;
-    double loss; /* of all elements, except under "none" */
 
+    double loss; /* of all elements, except under "none" */
     enum job_phase phase;
     size_t next; /* first element that is not done in this phase */
     enum mse_status loss_status, gradient_status;
     struct mse_accumulator total; /* of a job of several slices */
 };
 
+/* What a job has computed. Owns its tensors. */
+struct result {
+    size_t elements;
+    bool is_elementwise; /* losses has the loss of each element; else loss is that of all */
+    double loss;
+    struct tensor losses;
+    struct tensor gradient; /* with respect to the predictions; empty where none is wanted */
+    bool wants_predictions, wants_targets;
+    struct tensor spare; /* where both gradients are wanted of one loss: as many elements, of no
+                            meaning, for the codec's use; else empty */
+};
+
 /* Moves the request into a job, which the caller frees. */
 void job_init(struct job *job, struct request *request);
 
-enum job_status job_step(struct job *job, struct problem *problem);
+enum job_status job_step(struct job *job, struct request_fault *fault);
+
+/* Moves the result out of a job that is done, and frees what else it holds. */
+void job_take_result(struct job *job, struct result *result);
 
 void job_free(struct job *job);
+void job_free_result(struct result *result);
 
 #endif

@@ -1,30 +1,69 @@
-/* request.h - outline and tensors of a POST /mse -> a checked job. */
+/* request.h - what a client asks for, in whatever format it did. */
 #ifndef REQUEST_H
 #define REQUEST_H
 
-#include "http/problem.h"
-#include "json/json_reader.h"
+#include "base/tensor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum request_reduction { REQUEST_MEAN, REQUEST_SUM, REQUEST_NONE };
 
-/* What a caller asks for. All tensors have the same shape and at least one element. */
+enum request_input { REQUEST_PREDICTIONS, REQUEST_TARGETS, REQUEST_WEIGHTS, REQUEST_INPUTS };
+
+/* Owns its tensors. Once request_check has passed, all have the same shape and at least one
+ * element; weights that were not given are empty. */
 struct request {
-    struct tensor predictions;
-    struct tensor targets;
-    struct tensor weights; /* empty where none were given */
+    struct tensor inputs[REQUEST_INPUTS];
     enum request_reduction reduction;
     bool wants_predictions; /* the gradient with respect to the predictions */
     bool wants_targets;     /* the gradient with respect to the targets */
 };
 
-/* Moves the tensors of a document that json_reader_finish found whole and without fault into a
- * request, which the caller frees in any case. False: *problem says what is wrong. */
-bool request_read(struct request *request, struct json_reader *document, struct problem *problem);
+/* What is wrong with the numbers of a request, or with those that they lead to. A codec says it in
+ * the words of its format. */
+enum request_fault_kind {
+    REQUEST_MISSING,           /* input was not given */
+    REQUEST_EMPTY,             /* input has no element */
+    REQUEST_SHAPE_MISMATCH,    /* input has not the shape of the predictions */
+    REQUEST_NEGATIVE_WEIGHT,   /* element index of the weights is value */
+    REQUEST_ZERO_WEIGHTS,      /* a mean, and all weights are 0 */
+    REQUEST_LOSS_OVERFLOW,     /* beyond the largest double: of element index, or of all together */
+    REQUEST_GRADIENT_OVERFLOW, /* of element index */
+    REQUEST_FAULT_OF_OURS      /* a bug of this server */
+};
 
-/* Writes the JSON Pointer of element index of a member, /targets/1/0, NUL-terminated; cut where
- * size is too small. */
-void request_pointer(char *pointer, size_t size, const char *member, const struct tensor *tensor,
-                     size_t index);
+#define REQUEST_ALL SIZE_MAX /* as an index: no single element */
+
+struct request_fault {
+    enum request_fault_kind kind;
+    enum request_input input;
+    size_t index;
+    double value;
+};
+
+/* No inputs yet, and the defaults: mean, both gradients. */
+void request_init(struct request *request);
+
+/* "predictions", "targets" or "weights". */
+const char *request_input_name(enum request_input input);
+
+/* The input of that name; REQUEST_INPUTS where there is none. */
+enum request_input request_input_named(const char *name);
+
+/* Sets the reduction by its name; false: there is none of that name. */
+bool request_set_reduction(struct request *request, const char *name);
+
+enum request_gradient { REQUEST_GRADIENT_ADDED, REQUEST_GRADIENT_UNKNOWN, REQUEST_GRADIENT_TWICE };
+
+/* Wants no gradient, or one more by its name. */
+void request_clear_gradients(struct request *request);
+enum request_gradient request_add_gradient(struct request *request, const char *name);
+
+/* Whether predictions and targets are there and the shapes agree: nothing is ever broadcast. If
+ * not, *fault says why. */
+bool request_check(const struct request *request, struct request_fault *fault);
 
 void request_free(struct request *request);
 

@@ -1,24 +1,25 @@
-/* connections.c - the open connections, and when each must have moved on. Knows nothing of
- * libmicrohttpd. */
+/* connections.c - the open connections, and when each must have moved on. */
 #include "net/connections.h"
 
+#include "base/clock.h"
 #include "base/refusal.h"
-#include "base/system.h"
 #include "http/problem.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* Milliseconds by which the clock may have been behind when a deadline was set: a tick of 100 Hz.
- * Nobody is given up before their time for that. */
+/* Milliseconds by which the clock may have been late when a deadline was set: a tick of 100 Hz. No
+ * connection expires early for that. */
 #define CLOCK_LAG 10
 
 /* Connections of which one call of connections_expire reminds; the next call begins with others. */
 #define ENDS_AT_ONCE 256
 
-enum phase { WAITING, COMING_IN, GOING_OUT, OVERDUE };
+enum phase { WAITING, COMING_IN, GOING_OUT, OVERDUE, TIMED_OUT };
 
 void connections_init(struct connections *connections)
 {
@@ -40,8 +41,10 @@ struct connection *connections_open(struct connections *connections, int socket)
     connection->pair = NULL;
     connection->is_surplus = atomic_fetch_add(&connections->count, 1) >= connections->max;
     connection->is_kept = false;
+    connection->is_recorded = false;
+    connection->acknowledged = 0;
     atomic_init(&connection->phase, WAITING);
-    atomic_init(&connection->deadline, system_milliseconds() + connections->idle_timeout);
+    atomic_init(&connection->deadline, clock_milliseconds() + connections->idle_timeout);
     connection->previous = NULL;
 
     pthread_mutex_lock(&connections->lock);
@@ -80,15 +83,22 @@ static bool move_on(struct connection *connection, int from, int to)
 void connections_begin_request(const struct connections *connections, struct connection *connection)
 {
     if (connection == NULL) return;
-    atomic_store(&connection->deadline, system_milliseconds() + connections->request_timeout);
+    atomic_store(&connection->deadline, clock_milliseconds() + connections->request_timeout);
     move_on(connection, WAITING, COMING_IN);
 }
 
-bool connections_begin_answer(struct connection *connection)
+bool connections_begin_response(const struct connections *connections,
+                                struct connection *connection)
 {
     if (connection == NULL) return false;
-    return move_on(connection, COMING_IN, GOING_OUT) ||
-           atomic_load(&connection->phase) == GOING_OUT;
+    atomic_store(&connection->deadline, clock_milliseconds() + connections->idle_timeout);
+    return atomic_load(&connection->phase) == GOING_OUT ||
+           move_on(connection, COMING_IN, GOING_OUT);
+}
+
+bool connections_timed_out(const struct connection *connection)
+{
+    return connection != NULL && atomic_load(&connection->phase) == TIMED_OUT;
 }
 
 bool connections_keep(struct connections *connections, struct connection *connection)
@@ -103,29 +113,29 @@ bool connections_keep(struct connections *connections, struct connection *connec
 void connections_end_request(const struct connections *connections, struct connection *connection)
 {
     if (connection == NULL) return;
-    atomic_store(&connection->deadline, system_milliseconds() + connections->idle_timeout);
+    atomic_store(&connection->deadline, clock_milliseconds() + connections->idle_timeout);
     move_on(connection, GOING_OUT, WAITING);
 }
 
-/* Says 408 on a socket on which nobody else will say anything any more. What it does not take at
- * once is lost. */
-static void tell_overdue(int socket, unsigned timeout)
+/* Says 408 on a socket on which nothing else will be said: libmicrohttpd (0.9.75 and 1.0.1) takes
+ * no response while a request comes in. What the socket does not take at once is lost. */
+static void send_timeout(int socket, unsigned timeout)
 {
     char head[256];
     struct problem problem;
-    struct response answer;
-    problem_set(&problem, PROBLEM_REQUEST_TIMEOUT, "", "Send the whole request within %u ms.",
+    struct response response;
+    problem_set(&problem, PROBLEM_REQUEST_TIMEOUT, "", "The request did not arrive within %u ms.",
                 timeout);
-    problem_respond(&problem, &answer);
+    problem_respond(&problem, &response);
     int length =
         snprintf(head, sizeof head,
                  "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: %s\r\n"
                  "Content-Length: %zu\r\n\r\n",
-                 answer.media_type, answer.length);
+                 response_header(&response, "Content-Type"), response.length);
     if (send(socket, head, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == length) {
-        send(socket, answer.text, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        send(socket, response.text, response.length, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    if (!answer.constant) free(answer.text);
+    response_discard(&response);
 }
 
 /* libmicrohttpd waits for edges, and takes a short read for all there is: it misses an end that
@@ -142,20 +152,50 @@ static void remind_of_ends(const struct connections *connections)
     }
 }
 
+/* Bytes that the peer's system has acknowledged; libmicrohttpd tells only what went into the
+ * socket's buffer, which may hold megabytes. */
+static uint64_t acknowledged_by_peer(int socket)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return 0;
+    return info.tcpi_bytes_acked;
+}
+
+/* Whether the peer has taken bytes since the last look, which gives the connection more time. */
+static bool has_moved(const struct connections *connections, struct connection *connection)
+{
+    uint64_t acknowledged = acknowledged_by_peer(connection->socket);
+    if (acknowledged == connection->acknowledged) return false;
+    connection->acknowledged = acknowledged;
+    atomic_store(&connection->deadline, clock_milliseconds() + connections->idle_timeout);
+    return true;
+}
+
+static void expire(const struct connections *connections, struct connection *connection)
+{
+    if (move_on(connection, COMING_IN, TIMED_OUT)) {
+        if (!connections->is_encrypted) {
+            send_timeout(connection->socket, connections->request_timeout);
+        }
+        refusal_note(REFUSAL_TIMEOUT);
+    } else if (!move_on(connection, WAITING, OVERDUE) && !move_on(connection, GOING_OUT, OVERDUE)) {
+        return; /* it was shut down before, or has just moved on */
+    }
+    shutdown(connection->socket, SHUT_RDWR);
+}
+
 void connections_expire(struct connections *connections)
 {
-    int64_t now = system_milliseconds() - CLOCK_LAG;
+    int64_t now = clock_milliseconds() - CLOCK_LAG;
     pthread_mutex_lock(&connections->lock);
     remind_of_ends(connections);
     for (struct connection *connection = connections->first; connection != NULL;
          connection = connection->next) {
-        if (now < atomic_load(&connection->deadline)) continue;
-        bool was_coming_in = move_on(connection, COMING_IN, OVERDUE);
-        if (!was_coming_in && !move_on(connection, WAITING, OVERDUE)) continue;
-        if (was_coming_in && !connections->is_encrypted)
-            tell_overdue(connection->socket, connections->request_timeout);
-        if (was_coming_in) refusal_note(METRICS_REFUSED_TIMEOUT);
-        shutdown(connection->socket, SHUT_RDWR);
+        if (atomic_load(&connection->phase) == GOING_OUT && has_moved(connections, connection)) {
+            continue;
+        }
+        if (now >= atomic_load(&connection->deadline)) expire(connections, connection);
     }
     pthread_mutex_unlock(&connections->lock);
 }

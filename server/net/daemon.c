@@ -3,9 +3,10 @@
 #include "net/daemon.h"
 
 #include "base/refusal.h"
-#include "http/exchange.h"
+#include "exchange.h"
 #include "net/tls.h"
 
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,9 @@ _Static_assert(POOL_SIZE *CONNECTIONS_KEPT_MAX <= (size_t)96 << 20,
 
 struct daemon {
     struct service *service;
-    struct MHD_Daemon *daemon;
+    struct connections *connections;
+    struct tls *tls; /* NULL: connections are not encrypted */
+    struct MHD_Daemon *mhd;
 };
 
 /* NULL where memory was short when it opened. */
@@ -36,8 +39,8 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- the head of a request */
 
-static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                   const char *value)
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                  const char *value)
 {
     (void)kind;
     head_add(context, name, value != NULL ? value : "");
@@ -52,12 +55,12 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
     return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
 }
 
-/* ---- the answer */
+/* ---- the response */
 
-/* A body that is written while it is sent. */
+/* A body that is produced while it is sent. */
 struct stream {
-    struct response answer;
-    struct exchange *exchange; /* lives as long as the stream is asked for more */
+    struct response response;
+    struct exchange *exchange; /* lives for as long as the stream is asked for more */
 };
 
 static ssize_t produce(void *context, uint64_t position, char *out, size_t room)
@@ -65,7 +68,7 @@ static ssize_t produce(void *context, uint64_t position, char *out, size_t room)
     struct stream *stream = context;
     (void)position;
     if (room < RESPONSE_ROOM_MIN) return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t length = stream->answer.next(stream->answer.source, out, room);
+    size_t length = stream->response.produce(stream->response.source, out, room);
     exchange_sent(stream->exchange, length);
     return length > 0 ? (ssize_t)length : MHD_CONTENT_READER_END_OF_STREAM;
 }
@@ -73,80 +76,93 @@ static ssize_t produce(void *context, uint64_t position, char *out, size_t room)
 static void free_stream(void *context)
 {
     struct stream *stream = context;
-    stream->answer.release(stream->answer.source);
+    response_discard(&stream->response);
     free(stream);
 }
 
-/* Takes the answer's source. */
-static struct MHD_Response *create_stream(const struct response *answer, struct exchange *exchange)
+/* Takes the response's source. */
+static struct MHD_Response *create_produced(struct response *response, struct exchange *exchange)
 {
-    struct MHD_Response *response = NULL;
+    struct MHD_Response *created = NULL;
     struct stream *stream = malloc(sizeof *stream);
     if (stream != NULL) {
-        *stream = (struct stream){*answer, exchange};
-        /* The block serves callers of HTTP/1.0 only: with chunks, bytes go straight to the
+        *stream = (struct stream){*response, exchange};
+        /* The block serves clients of HTTP/1.0 only: with chunks, bytes go straight to the
          * connection's pool. */
-        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * RESPONSE_ROOM_MIN,
-                                                     produce, stream, free_stream);
+        created = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * RESPONSE_ROOM_MIN,
+                                                    produce, stream, free_stream);
     }
-    if (response == NULL) {
-        answer->release(answer->source);
+    if (created == NULL) {
+        response_discard(response);
         free(stream);
     }
-    return response;
+    return created;
 }
 
-/* A body that is there. Takes the answer's text. */
-static struct MHD_Response *create_whole(const struct response *answer, struct exchange *exchange)
+/* Takes the response's text. */
+static struct MHD_Response *create_buffered(struct response *response, struct exchange *exchange)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->length, answer->text,
-        answer->constant ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
-    exchange_sent(exchange, answer->length);
-    if (response == NULL && !answer->constant) free(answer->text);
-    return response;
+    struct MHD_Response *created = MHD_create_response_from_buffer(
+        response->length, response->text,
+        response->body == RESPONSE_WHOLE ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    exchange_sent(exchange, response->length);
+    if (created == NULL) response_discard(response);
+    return created;
 }
 
-static void add_headers(struct MHD_Response *response, const struct response *answer)
+static struct MHD_Response *create(struct response *response, struct exchange *exchange)
 {
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (answer->media_type != NULL) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
+    switch (response->body) {
+    case RESPONSE_EMPTY:
+    case RESPONSE_CONSTANT:
+    case RESPONSE_WHOLE:
+        return create_buffered(response, exchange);
+    case RESPONSE_PRODUCED:
+        return create_produced(response, exchange);
     }
-    if (answer->allow != NULL)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
-    if (answer->authenticate != NULL) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate);
-    }
-    if (answer->retry_after > 0) {
-        char seconds[16];
-        snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
-    }
-    if (answer->is_last) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return NULL;
 }
 
-static enum MHD_Result send_answer(struct daemon *http, struct exchange *exchange,
-                                   struct MHD_Connection *connection)
+static void add_headers(struct MHD_Response *created, const struct response *response)
 {
-    struct response answer;
-    struct connection *link = connection_of(connection);
-    if (!connections_begin_answer(link)) return MHD_NO;
-    if (!exchange_respond(exchange, &answer)) {
-        /* To the end of the queue: the event loop comes back when it has looked at all others. */
-        MHD_suspend_connection(connection);
-        MHD_resume_connection(connection);
+    MHD_add_response_header(created, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(created, "X-Content-Type-Options", "nosniff");
+    for (size_t i = 0; i < response->header_count; i++) {
+        const struct response_header *header = &response->headers[i];
+        char number[sizeof "18446744073709551615"];
+        if (header->value == NULL) snprintf(number, sizeof number, "%" PRIu64, header->number);
+        MHD_add_response_header(created, header->name,
+                                header->value != NULL ? header->value : number);
+    }
+    if (response->is_last) MHD_add_response_header(created, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* Puts a connection at the end of its event loop's queue: the loop comes back to it, whether or not
+ * anything happens on it, when it has looked at all others. */
+static void yield(struct MHD_Connection *connection)
+{
+    MHD_suspend_connection(connection);
+    MHD_resume_connection(connection);
+}
+
+static enum MHD_Result respond(struct daemon *daemon, struct exchange *exchange,
+                               struct MHD_Connection *connection)
+{
+    struct response response;
+    struct connection *own = connection_of(connection);
+    if (!connections_begin_response(daemon->connections, own)) return MHD_NO;
+    if (!exchange_respond(exchange, &response)) {
+        yield(connection);
         return MHD_YES;
     }
-    answer.is_last = answer.is_last || !connections_keep(&http->service->connections, link);
-    struct MHD_Response *response =
-        answer.next != NULL ? create_stream(&answer, exchange) : create_whole(&answer, exchange);
-    if (response == NULL) return MHD_NO; /* no memory for any answer: the connection is closed */
+    response.is_last = response.is_last || !connections_keep(daemon->connections, own);
+    unsigned status = response.status;
+    struct MHD_Response *created = create(&response, exchange);
+    if (created == NULL) return MHD_NO; /* no memory for any response: the connection is closed */
 
-    add_headers(response, &answer);
-    enum MHD_Result result = MHD_queue_response(connection, answer.status, response);
-    MHD_destroy_response(response);
+    add_headers(created, &response);
+    enum MHD_Result result = MHD_queue_response(connection, status, created);
+    MHD_destroy_response(created);
     return result;
 }
 
@@ -155,121 +171,146 @@ static enum MHD_Result send_answer(struct daemon *http, struct exchange *exchang
 /* The first line of a request has come in. */
 static void *begin_request(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    struct daemon *http = context;
+    struct daemon *daemon = context;
+    struct connection *own = connection_of(connection);
     (void)uri;
-    connections_begin_request(&http->service->connections, connection_of(connection));
+    if (own != NULL) own->is_recorded = false;
+    connections_begin_request(daemon->connections, own);
     return NULL; /* no exchange yet */
 }
 
-static struct exchange *begin(struct daemon *http, struct MHD_Connection *connection,
-                              const char *target, const char *method, const char *version)
+static const struct sockaddr *peer_of(struct MHD_Connection *connection)
 {
-    struct connection *link = connection_of(connection);
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+static struct exchange *open_exchange(struct daemon *daemon, struct MHD_Connection *connection,
+                                      const char *target, const char *method, const char *version)
+{
+    struct connection *own = connection_of(connection);
     struct head head = {
         .method = method,
         .target = target,
         .version = version,
         .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
                     ->header_size,
-        .peer =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-        .is_surplus = link != NULL && link->is_surplus};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
-    return exchange_open(http->service, &head);
+        .peer = peer_of(connection),
+        .is_surplus = own != NULL && own->is_surplus};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head);
+    return exchange_open(daemon->service, &head);
 }
 
-/* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. An
- * answer given to the first of these calls refuses the body and costs the connection; none can be
- * given while a piece is delivered. */
+/* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. A
+ * response to the first of these calls refuses the body and costs the connection; none can be given
+ * while a piece is delivered. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *target,
                               const char *method, const char *version, const char *bytes,
                               size_t *length, void **exchange)
 {
-    struct daemon *http = context;
+    struct daemon *daemon = context;
     if (*exchange == NULL) {
-        *exchange = begin(http, connection, target, method, version);
+        *exchange = open_exchange(daemon, connection, target, method, version);
         if (*exchange == NULL) return MHD_NO;
-        return exchange_is_urgent(*exchange) ? send_answer(http, *exchange, connection) : MHD_YES;
+        return exchange_is_urgent(*exchange) ? respond(daemon, *exchange, connection) : MHD_YES;
     }
-    if (*length == 0) return send_answer(http, *exchange, connection);
-    exchange_receive(*exchange, bytes, *length);
-    *length = 0;
+    if (*length == 0) return respond(daemon, *exchange, connection);
+    *length -= exchange_receive(*exchange, bytes, *length);
+    if (*length > 0) yield(connection);
     return MHD_YES;
 }
 
-/* The answer is sent, or the connection lost. */
-static void complete(void *context, struct MHD_Connection *connection, void **exchange,
-                     enum MHD_RequestTerminationCode reason)
+static enum exchange_end end_of(const struct connection *own, enum MHD_RequestTerminationCode code)
 {
-    struct daemon *http = context;
-    (void)reason;
-    connections_end_request(&http->service->connections, connection_of(connection));
+    if (connections_timed_out(own)) return EXCHANGE_TIMED_OUT;
+    return code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? EXCHANGE_COMPLETE : EXCHANGE_CUT;
+}
+
+/* The response is sent, or the connection lost. */
+static void complete(void *context, struct MHD_Connection *connection, void **exchange,
+                     enum MHD_RequestTerminationCode code)
+{
+    struct daemon *daemon = context;
+    struct connection *own = connection_of(connection);
+    connections_end_request(daemon->connections, own);
     if (*exchange == NULL) return;
-    exchange_close(*exchange);
+    if (own != NULL) own->is_recorded = true;
+    exchange_close(*exchange, end_of(own, code));
     *exchange = NULL;
 }
 
-/* The connection begins its handshake with the certificate of now. */
-static void encrypt(struct daemon *http, struct MHD_Connection *connection, struct connection *link)
+/* The connection begins its handshake with the current certificate. */
+static void encrypt(struct daemon *daemon, struct MHD_Connection *connection,
+                    struct connection *own)
 {
-    if (http->service->tls == NULL || link == NULL) return;
+    if (daemon->tls == NULL || own == NULL) return;
     void *session =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
-    link->pair = tls_begin(http->service->tls, session);
+    own->pair = tls_begin(daemon->tls, session);
 }
 
-/* A connection opens or closes. */
-static void notice(void *context, struct MHD_Connection *connection, void **link,
+static void open_connection(struct daemon *daemon, struct MHD_Connection *connection, void **own)
+{
+    int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *own = connections_open(daemon->connections, socket);
+    encrypt(daemon, connection, *own);
+}
+
+static void close_connection(struct daemon *daemon, struct MHD_Connection *connection,
+                             struct connection *own)
+{
+    if (connections_timed_out(own) && !own->is_recorded) {
+        exchange_note_timeout(daemon->service, peer_of(connection));
+    }
+    if (own != NULL) tls_end(own->pair);
+    connections_close(daemon->connections, own);
+}
+
+static void notify(void *context, struct MHD_Connection *connection, void **own,
                    enum MHD_ConnectionNotificationCode code)
 {
-    struct daemon *http = context;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        struct connection *closed = *link;
-        if (closed != NULL) tls_end(closed->pair);
-        connections_close(&http->service->connections, closed);
+        close_connection(context, connection, *own);
     } else {
-        int socket =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        *link = connections_open(&http->service->connections, socket);
-        encrypt(http, connection, *link);
+        open_connection(context, connection, own);
     }
 }
 
 /* ---- start and stop */
 
-struct daemon *daemon_start(struct service *service, unsigned threads)
+struct daemon *daemon_start(struct service *service, struct connections *connections,
+                            struct tls *tls, unsigned threads)
 {
-    struct daemon *http = malloc(sizeof *http);
-    if (http == NULL) return NULL;
-    http->service = service;
+    struct daemon *daemon = malloc(sizeof *daemon);
+    if (daemon == NULL) return NULL;
+    *daemon = (struct daemon){.service = service, .connections = connections, .tls = tls};
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
-    if (service->tls != NULL)
-        flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
-    http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, handle, http, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
-        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
-        MHD_OPTION_URI_LOG_CALLBACK, begin_request, http, MHD_OPTION_NOTIFY_COMPLETED, complete,
-        http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, (unsigned)service->connections.max + SURPLUS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (service->connections.idle_timeout + 999) / 1000,
+    if (tls != NULL) flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
+    daemon->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, handle, daemon, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notify, daemon,
+        MHD_OPTION_URI_LOG_CALLBACK, begin_request, daemon, MHD_OPTION_NOTIFY_COMPLETED, complete,
+        daemon, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections->max + SURPLUS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* connections_expire knows more */
         MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_END);
-    if (http->daemon == NULL) {
-        free(http);
+    if (daemon->mhd == NULL) {
+        free(daemon);
         return NULL;
     }
-    return http;
+    return daemon;
 }
 
-void daemon_take(struct daemon *http, int socket, const struct sockaddr *peer,
+void daemon_take(struct daemon *daemon, int socket, const struct sockaddr *peer,
                  socklen_t peer_length)
 {
-    if (MHD_add_connection(http->daemon, socket, peer, peer_length) == MHD_NO)
-        refusal_note(METRICS_REFUSED_CONNECTIONS);
+    if (MHD_add_connection(daemon->mhd, socket, peer, peer_length) == MHD_NO) {
+        refusal_note(REFUSAL_CONNECTIONS);
+    }
 }
 
-void daemon_stop(struct daemon *http)
+void daemon_stop(struct daemon *daemon)
 {
-    MHD_stop_daemon(http->daemon);
-    free(http);
+    MHD_stop_daemon(daemon->mhd);
+    free(daemon);
 }

@@ -5,13 +5,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* With time-outs of 0 whoever may be overdue soon is; with long ones nobody. */
+/* With time-outs of 0 every connection is overdue soon; with long ones none is. */
 static struct connections overdue_soon = {.max = 2};
 static struct connections patient = {.idle_timeout = 3600000, .request_timeout = 3600000, .max = 2};
 
@@ -54,14 +55,14 @@ static void expire_overdue(void)
     connections_expire(&overdue_soon);
 }
 
-static void who_waits_too_long_is_shut_down_without_a_word(void **state)
+static void an_idle_connection_is_shut_down_without_a_response(void **state)
 {
     (void)state;
     struct line line = connect_line(&overdue_soon);
     expire_overdue();
     assert_string_equal(heard(&line), "");
     connections_begin_request(&overdue_soon, line.connection);
-    assert_false(connections_begin_answer(line.connection));
+    assert_false(connections_begin_response(&overdue_soon, line.connection));
     hang_up(&overdue_soon, &line);
 }
 
@@ -76,12 +77,12 @@ static void a_request_that_takes_too_long_is_answered_408(void **state)
     assert_int_equal(strncmp(text, "HTTP/1.1 408 ", 13), 0);
     assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
     assert_non_null(strstr(text, "/problems/request-timeout"));
-    assert_false(connections_begin_answer(line.connection));
+    assert_false(connections_begin_response(&overdue_soon, line.connection));
     expire_overdue();
     hang_up(&overdue_soon, &line);
 }
 
-static void nothing_is_said_on_an_encrypted_line(void **state)
+static void an_encrypted_connection_gets_no_text_in_the_clear(void **state)
 {
     (void)state;
     overdue_soon.is_encrypted = true;
@@ -93,21 +94,47 @@ static void nothing_is_said_on_an_encrypted_line(void **state)
     overdue_soon.is_encrypted = false;
 }
 
-static void an_answer_that_goes_out_is_not_cut(void **state)
+static void a_response_that_does_not_move_is_cut(void **state)
 {
     (void)state;
     struct line line = connect_line(&overdue_soon);
     connections_begin_request(&overdue_soon, line.connection);
-    assert_true(connections_begin_answer(line.connection));
-    expire_overdue();
-    assert_null(heard(&line));
-    connections_end_request(&overdue_soon, line.connection);
+    assert_true(connections_begin_response(&overdue_soon, line.connection));
     expire_overdue();
     assert_string_equal(heard(&line), "");
+    assert_false(connections_timed_out(line.connection)); /* that is of requests */
     hang_up(&overdue_soon, &line);
 }
 
-static void who_is_in_time_is_left_alone(void **state)
+/* Over TCP, where the system knows what the peer has taken. */
+static void a_response_that_moves_is_not_cut(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    struct line line;
+    (void)state;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    line.peer = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(line.peer, (struct sockaddr *)&address, length), 0);
+    line.ours = accept(listener, NULL, NULL);
+    line.connection = connections_open(&overdue_soon, line.ours);
+    connections_begin_request(&overdue_soon, line.connection);
+    assert_true(connections_begin_response(&overdue_soon, line.connection));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send(line.ours, "12345", 5, 0), 5);
+        expire_overdue();
+        assert_null(heard(&line));
+    }
+    expire_overdue();
+    assert_string_equal(heard(&line), "");
+    hang_up(&overdue_soon, &line);
+    close(listener);
+}
+
+static void a_connection_in_time_is_left_alone(void **state)
 {
     (void)state;
     struct line lines[2] = {connect_line(&patient), connect_line(&patient)};
@@ -137,7 +164,7 @@ static void connections_beyond_the_limit_are_marked(void **state)
     assert_null(patient.first);
 }
 
-static void answered_connections_are_kept_up_to_a_limit(void **state)
+static void connections_are_kept_up_to_a_limit(void **state)
 {
     static struct connection *kept[CONNECTIONS_KEPT_MAX];
     (void)state;
@@ -156,11 +183,11 @@ static void answered_connections_are_kept_up_to_a_limit(void **state)
     assert_int_equal(atomic_load(&patient.kept), 0);
 }
 
-static void a_connection_that_memory_was_short_for_harms_nobody(void **state)
+static void a_connection_without_memory_is_accepted_everywhere(void **state)
 {
     (void)state;
     connections_begin_request(&patient, NULL);
-    assert_false(connections_begin_answer(NULL));
+    assert_false(connections_begin_response(&patient, NULL));
     assert_false(connections_keep(&patient, NULL));
     connections_end_request(&patient, NULL);
     connections_close(&patient, NULL);
@@ -170,14 +197,15 @@ static void a_connection_that_memory_was_short_for_harms_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_waits_too_long_is_shut_down_without_a_word),
+        cmocka_unit_test(an_idle_connection_is_shut_down_without_a_response),
         cmocka_unit_test(a_request_that_takes_too_long_is_answered_408),
-        cmocka_unit_test(nothing_is_said_on_an_encrypted_line),
-        cmocka_unit_test(an_answer_that_goes_out_is_not_cut),
-        cmocka_unit_test(who_is_in_time_is_left_alone),
+        cmocka_unit_test(an_encrypted_connection_gets_no_text_in_the_clear),
+        cmocka_unit_test(a_response_that_does_not_move_is_cut),
+        cmocka_unit_test(a_response_that_moves_is_not_cut),
+        cmocka_unit_test(a_connection_in_time_is_left_alone),
         cmocka_unit_test(connections_beyond_the_limit_are_marked),
-        cmocka_unit_test(answered_connections_are_kept_up_to_a_limit),
-        cmocka_unit_test(a_connection_that_memory_was_short_for_harms_nobody),
+        cmocka_unit_test(connections_are_kept_up_to_a_limit),
+        cmocka_unit_test(a_connection_without_memory_is_accepted_everywhere),
     };
     connections_init(&overdue_soon);
     connections_init(&patient);

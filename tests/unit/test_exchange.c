@@ -1,8 +1,9 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
-#include "http/exchange.h"
+#include "exchange.h"
 
 #include "../support/folder.h"
 #include "base/tokens.h"
+#include "routes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,25 +22,25 @@ static struct head head_of(const char *method, const char *target)
     return (struct head){.method = method, .target = target, .version = "HTTP/1.1", .hosts = 1};
 }
 
-/* The status of the answer to a head and a body; its text must hold wanted. */
+/* The status of the response to a head and a body; its text must hold wanted. */
 static unsigned status_of(const struct head *head, const char *body, bool urgent,
                           const char *wanted)
 {
-    struct response answer;
+    struct response response;
     struct exchange *exchange = exchange_open(&service, head);
     assert_non_null(exchange);
     assert_int_equal(exchange_is_urgent(exchange), urgent);
-    if (!urgent) exchange_receive(exchange, body, strlen(body));
-    exchange_respond(exchange, &answer);
-    if (answer.length > 0) {
-        char *text = strndup(answer.text, answer.length);
+    if (!urgent) assert_int_equal(exchange_receive(exchange, body, strlen(body)), strlen(body));
+    while (!exchange_respond(exchange, &response)) continue;
+    if (response.length > 0) {
+        char *text = strndup(response.text, response.length);
         if (strstr(text, wanted) == NULL) fail_msg("no \"%s\" in %s", wanted, text);
         free(text);
     }
-    if (!answer.constant) free(answer.text);
-    exchange_close(exchange);
+    response_discard(&response);
+    exchange_close(exchange, EXCHANGE_COMPLETE);
     assert_int_equal(atomic_load(&service.budget.used), 0);
-    return answer.status;
+    return response.status;
 }
 
 static const char good[] = "{\"predictions\":[1],\"targets\":[0]}";
@@ -79,7 +80,7 @@ static void a_refusal_reads_the_body_and_keeps_the_connection(void **state)
     assert_int_equal(status_of(&html, good, false, "not-acceptable"), 406);
 }
 
-static void who_waits_for_leave_is_refused_at_once(void **state)
+static void a_client_that_expects_continue_is_refused_at_once(void **state)
 {
     (void)state;
     struct head csv = head_of("POST", "/mse");
@@ -180,21 +181,21 @@ static void a_draining_server_takes_no_new_work(void **state)
     atomic_store(&service.draining, false);
 }
 
-/* What the challenge in the answer to POST /mse is, or NULL where there is none. */
+/* What the challenge in the response to POST /mse is, or NULL where there is none. */
 static const char *challenge_to(const char *authorization)
 {
-    struct response answer;
+    struct response response;
     struct head head = head_of("POST", "/mse");
     head.authorization = authorization;
     struct exchange *exchange = exchange_open(&service, &head);
     assert_false(exchange_is_urgent(exchange));
     exchange_receive(exchange, good, strlen(good));
-    while (!exchange_respond(exchange, &answer)) continue;
-    if (answer.next != NULL) answer.release(answer.source);
-    if (!answer.constant) free(answer.text);
-    exchange_close(exchange);
-    assert_int_equal(answer.status, answer.authenticate != NULL ? 401 : 200);
-    return answer.authenticate;
+    while (!exchange_respond(exchange, &response)) continue;
+    response_discard(&response);
+    exchange_close(exchange, EXCHANGE_COMPLETE);
+    const char *challenge = response_header(&response, "WWW-Authenticate");
+    assert_int_equal(response.status, challenge != NULL ? 401 : 200);
+    return challenge;
 }
 
 static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **state)
@@ -237,12 +238,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_answered_by_its_route),
         cmocka_unit_test(a_refusal_reads_the_body_and_keeps_the_connection),
-        cmocka_unit_test(who_waits_for_leave_is_refused_at_once),
+        cmocka_unit_test(a_client_that_expects_continue_is_refused_at_once),
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
         cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
         cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),
     };
+    service.routes = routes;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,35 +31,40 @@ static void an_accept_header_is_weighed_by_its_closest_range(void **state)
 {
     static const struct {
         const char *accept;
-        bool acceptable;
+        unsigned quality;
     } rows[] = {
-        {"", true},
-        {"*/*", true},
-        {"application/*", true},
-        {"application/json", true},
-        {"APPLICATION/JSON", true},
-        {"text/html, application/json;q=0.1", true},
-        {"text/html , */* ; q=0.1", true},
-        {"application/json;version=1;q=1", true},
-        {"text/html", false},
-        {"text/*", false},
-        {"app/*", false},
-        {"application/xml", false},
-        {"application/json;q=0", false},
-        {"application/json; q=0.000", false},
-        {"application/json;Q=0", false},
-        {"application/json;q=0, */*", false},
-        {"*/*, application/json;q=0", false},
-        {"application/*;q=0, application/json", true},
-        {"*/*;q=0, application/*;q=0.001", true},
-        {"*/*;q=0", false},
-        {",,", true},
+        {"", 1000},
+        {"*/*", 1000},
+        {"application/*", 1000},
+        {"application/json", 1000},
+        {"APPLICATION/JSON", 1000},
+        {"text/html, application/json;q=0.1", 100},
+        {"text/html , */* ; q=0.1", 100},
+        {"application/json;version=1;q=1", 1000},
+        {"text/html", 0},
+        {"text/*", 0},
+        {"app/*", 0},
+        {"application/xml", 0},
+        {"application/json;q=0", 0},
+        {"application/json; q=0.000", 0},
+        {"application/json;Q=0", 0},
+        {"application/json;q=0, */*", 0},
+        {"*/*, application/json;q=0", 0},
+        {"application/*;q=0, application/json", 1000},
+        {"*/*;q=0, application/*;q=0.001", 1},
+        {"*/*;q=0", 0},
+        {",,", 1000},
+        {"application/json;q=0.75", 750},
+        {"application/json;q=1.000", 1000},
+        {"application/json;q=0.5;x=1", 500},
+        {"application/json;q=", 1000},
+        {"application/json;q=2", 1000},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct media_type_choice choice = {0};
         media_type_choose(&choice, rows[i].accept, "application/json");
-        if (media_type_acceptable(&choice) != rows[i].acceptable)
+        if (media_type_quality(&choice) != rows[i].quality)
             fail_msg("Accept: %s", rows[i].accept);
     }
 }
@@ -69,11 +74,11 @@ static void several_accept_headers_count_as_one(void **state)
     struct media_type_choice choice = {0};
     (void)state;
     media_type_choose(&choice, "text/html", "application/json");
-    assert_false(media_type_acceptable(&choice));
+    assert_int_equal(media_type_quality(&choice), 0);
     media_type_choose(&choice, "application/json", "application/json");
-    assert_true(media_type_acceptable(&choice));
+    assert_int_equal(media_type_quality(&choice), 1000);
     media_type_choose(&choice, "*/*;q=0", "application/json");
-    assert_true(media_type_acceptable(&choice));
+    assert_int_equal(media_type_quality(&choice), 1000);
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* test_metrics.c - what is counted, and how it is told. */
 #include "base/metrics.h"
+#include "base/refusal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,11 @@
 
 #include <cmocka.h>
 
-static const struct metrics_levels levels = {.requests = 3,
+static const char *const names[] = {"/mse", "/healthz", "/readyz"};
+
+static const struct metrics_gauges gauges = {.routes = names,
+.route_count = 3,
+.requests = 3,
                                              .connections = 7,
                                              .connections_limit = 10,
                                              .connections_kept = 5,
@@ -31,7 +36,7 @@ static bool has_line(const char *text, const char *line)
 static void assert_line(const char *line)
 {
     size_t length;
-    char *text = metrics_print(&levels, &length);
+    char *text = metrics_print(&gauges, &length);
     assert_non_null(text);
     assert_int_equal(strlen(text), length);
     if (!has_line(text, line)) fail_msg("no line \"%s\" in:\n%s", line, text);
@@ -40,7 +45,7 @@ static void assert_line(const char *line)
 
 static void a_request_is_counted_by_method_route_and_status(void **state)
 {
-    struct metrics_request request = {.route = METRICS_MSE,
+    struct metrics_request request = {.route = 1,
                                       .method = "POST",
                                       .status = 200,
                                       .nanoseconds = 120000,
@@ -49,14 +54,16 @@ static void a_request_is_counted_by_method_route_and_status(void **state)
                                       .elements = 2};
     (void)state;
     metrics_count_request(&request);
+    request.is_incomplete = true;
     metrics_count_request(&request);
+    assert_line("mse_http_responses_incomplete_total 1");
     assert_line("mse_http_requests_total{method=\"POST\",route=\"/mse\",status=\"200\"} 2");
     assert_line("mse_http_request_bytes_total 74");
     assert_line("mse_http_response_bytes_total 128");
     assert_line("mse_elements_total 4");
 }
 
-static void what_callers_make_up_becomes_no_label(void **state)
+static void what_a_client_makes_up_becomes_no_label(void **state)
 {
     struct metrics_request request = {.route = METRICS_NO_ROUTE, .method = "BREW\"", .status = 418};
     (void)state;
@@ -66,7 +73,7 @@ static void what_callers_make_up_becomes_no_label(void **state)
 
 static void the_histogram_is_cumulative(void **state)
 {
-    struct metrics_request request = {.route = METRICS_READYZ, .method = "GET", .status = 200};
+    struct metrics_request request = {.route = 3, .method = "GET", .status = 200};
     (void)state;
     request.nanoseconds = 50000; /* on a bound, which its bucket includes */
     metrics_count_request(&request);
@@ -82,10 +89,10 @@ static void the_histogram_is_cumulative(void **state)
     assert_line("mse_http_request_duration_seconds_sum{route=\"/readyz\"} 60.000100001");
 }
 
-static void refusals_and_levels_are_told(void **state)
+static void refusals_and_gauges_are_printed(void **state)
 {
     (void)state;
-    metrics_count_refusal(METRICS_REFUSED_TIMEOUT);
+    refusal_note(REFUSAL_TIMEOUT);
     assert_line("mse_refusals_total{reason=\"timeout\"} 1");
     assert_line("mse_refusals_total{reason=\"memory\"} 0");
     assert_line("mse_http_requests_in_flight 3");
@@ -100,7 +107,7 @@ static void refusals_and_levels_are_told(void **state)
 static void every_metric_has_its_type_once_before_its_samples(void **state)
 {
     size_t length;
-    char *text = metrics_print(&levels, &length);
+    char *text = metrics_print(&gauges, &length);
     char name[128] = "";
     int types = 0;
     (void)state;
@@ -111,7 +118,7 @@ static void every_metric_has_its_type_once_before_its_samples(void **state)
             fail_msg("\"%s\" stands below the type of %s", line, name);
         }
     }
-    assert_int_equal(types, 20);
+    assert_int_equal(types, 21);
     free(text);
 }
 
@@ -119,9 +126,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_counted_by_method_route_and_status),
-        cmocka_unit_test(what_callers_make_up_becomes_no_label),
+        cmocka_unit_test(what_a_client_makes_up_becomes_no_label),
         cmocka_unit_test(the_histogram_is_cumulative),
-        cmocka_unit_test(refusals_and_levels_are_told),
+        cmocka_unit_test(refusals_and_gauges_are_printed),
         cmocka_unit_test(every_metric_has_its_type_once_before_its_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,14 +11,14 @@
 
 #include <cmocka.h>
 
-/* The document of a problem; its answer goes to *answer, less the text. */
-static cJSON *document_of(const struct problem *problem, struct response *answer)
+/* The document of a problem; its response goes to *response, less the text. */
+static cJSON *document_of(const struct problem *problem, struct response *response)
 {
-    problem_respond(problem, answer);
-    assert_string_equal(answer->media_type, "application/problem+json");
-    cJSON *document = cJSON_ParseWithLength(answer->text, answer->length);
+    problem_respond(problem, response);
+    assert_string_equal(response_header(response, "Content-Type"), "application/problem+json");
+    cJSON *document = cJSON_ParseWithLength(response->text, response->length);
     assert_non_null(document);
-    if (!answer->constant) free(answer->text);
+    response_discard(response);
     return document;
 }
 
@@ -30,15 +30,15 @@ static const char *string_at(const cJSON *document, const char *name)
 static void a_problem_document_has_the_members_of_rfc_9457(void **state)
 {
     struct problem problem;
-    struct response answer;
+    struct response response;
     (void)state;
     problem_set(&problem, PROBLEM_SHAPE_MISMATCH, "/targets", "Give \"%s\" the shape %s.",
                 "targets", "[2,3]");
-    cJSON *document = document_of(&problem, &answer);
-    assert_int_equal(answer.status, 422);
-    assert_int_equal(answer.retry_after, 0);
+    cJSON *document = document_of(&problem, &response);
+    assert_int_equal(response.status, 422);
+    assert_int_equal(response.header_count, 1);
     assert_string_equal(string_at(document, "type"), "/problems/shape-mismatch");
-    assert_string_equal(string_at(document, "title"), "Two shapes differ");
+    assert_string_equal(string_at(document, "title"), "The shapes differ");
     assert_int_equal(cJSON_GetObjectItem(document, "status")->valueint, 422);
     assert_string_equal(string_at(document, "detail"), "Give \"targets\" the shape [2,3].");
     assert_string_equal(string_at(document, "pointer"), "/targets");
@@ -49,30 +49,32 @@ static void a_problem_document_has_the_members_of_rfc_9457(void **state)
 static void an_offset_is_given_to_the_byte_however_large(void **state)
 {
     struct problem problem;
-    struct response answer;
+    struct response response;
     (void)state;
     problem_set(&problem, PROBLEM_MALFORMED_JSON, "", "Write it.");
     problem.has_offset = true;
     problem.offset = 123456789012345;
-    problem_respond(&problem, &answer);
-    assert_non_null(strstr(answer.text, "\"offset\":123456789012345}"));
-    assert_null(strstr(answer.text, "pointer"));
-    free(answer.text);
+    problem_respond(&problem, &response);
+    assert_non_null(strstr(response.text, "\"offset\":123456789012345}"));
+    assert_null(strstr(response.text, "pointer"));
+    response_discard(&response);
 }
 
 static void memory_and_draining_say_when_to_try_again(void **state)
 {
     struct problem problem;
-    struct response answer;
+    struct response response;
     (void)state;
     problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "", "Later.");
-    cJSON_Delete(document_of(&problem, &answer));
-    assert_int_equal(answer.status, 503);
-    assert_true(answer.retry_after > 0);
+    cJSON_Delete(document_of(&problem, &response));
+    assert_int_equal(response.status, 503);
+    assert_string_equal(response.headers[1].name, "Retry-After");
+    assert_true(response.headers[1].number > 0);
     problem_set(&problem, PROBLEM_DRAINING, "", "Later.");
-    cJSON_Delete(document_of(&problem, &answer));
-    assert_int_equal(answer.status, 503);
-    assert_true(answer.retry_after > 0);
+    cJSON_Delete(document_of(&problem, &response));
+    assert_int_equal(response.status, 503);
+    assert_string_equal(response.headers[1].name, "Retry-After");
+    assert_true(response.headers[1].number > 0);
 }
 
 static void a_detail_that_is_cut_stays_utf_8(void **state)
@@ -96,21 +98,32 @@ static void *no_memory(size_t size)
     return NULL;
 }
 
-static void a_problem_is_answered_even_without_memory(void **state)
+static void a_problem_needs_no_memory(void **state)
 {
     cJSON_Hooks none = {no_memory, free};
     struct problem problem;
-    struct response answer;
+    struct response response;
     (void)state;
     problem_set(&problem, PROBLEM_WRONG_TYPE, "", "Change it.");
     cJSON_InitHooks(&none);
-    problem_respond(&problem, &answer);
+    problem_respond(&problem, &response);
     cJSON_InitHooks(NULL);
-    assert_true(answer.constant);
-    assert_int_equal(answer.status, 503);
-    cJSON *document = cJSON_ParseWithLength(answer.text, answer.length);
+    assert_int_equal(response.body, RESPONSE_CONSTANT);
+    assert_int_equal(response.status, 503);
+    cJSON *document = cJSON_ParseWithLength(response.text, answer.length);
     assert_string_equal(string_at(document, "type"), "/problems/memory-exhausted");
     cJSON_Delete(document);
+}
+
+static void every_type_has_a_name_of_its_own_a_title_and_a_status(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROBLEM_TYPES; i++) {
+        const char *name = problem_name((enum problem_type)i);
+        assert_true(name[0] != '\0' && problem_title((enum problem_type)i)[0] != '\0');
+        assert_in_range(problem_status((enum problem_type)i), 400, 599);
+        for (int j = 0; j < i; j++) assert_string_not_equal(name, problem_name((enum problem_type)j));
+    }
 }
 
 int main(void)
@@ -120,7 +133,8 @@ int main(void)
         cmocka_unit_test(an_offset_is_given_to_the_byte_however_large),
         cmocka_unit_test(memory_and_draining_say_when_to_try_again),
         cmocka_unit_test(a_detail_that_is_cut_stays_utf_8),
-        cmocka_unit_test(a_problem_is_answered_even_without_memory),
+        cmocka_unit_test(a_problem_needs_no_memory),
+        cmocka_unit_test(every_type_has_a_name_of_its_own_a_title_and_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

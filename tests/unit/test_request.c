@@ -1,6 +1,6 @@
 /* test_mse_request.c - documents -> checked jobs, or problems that say what to change. */
 #include "loss/request.h"
-#include "json/json_problem.h"
+#include "loss/json_problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

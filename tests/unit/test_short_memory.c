@@ -3,7 +3,7 @@
  *
  * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's
  * come by its hooks. */
-#include "http/exchange.h"
+#include "exchange.h"
 
 #include <cjson/cJSON.h>
 #include <setjmp.h>
@@ -52,16 +52,14 @@ void __wrap_free(void *block)
 
 static struct service service = {.max_body = 1 << 20, .budget = {.limit = 1 << 24}};
 
-/* Consumes an answer as http.c does. */
-static void consume(struct response *answer)
+/* Consumes a response as daemon.c does. */
+static void consume(struct response *response)
 {
-    if (answer->next != NULL) {
-        char piece[1024];
-        while (answer->next(answer->source, piece, sizeof piece) > 0) continue;
-        answer->release(answer->source);
-    } else if (!answer->constant) {
-        free(answer->text);
+    char piece[1024];
+    if (response->body == RESPONSE_PRODUCED) {
+        while (response->produce(response->source, piece, sizeof piece) > 0) continue;
     }
+    response_discard(response);
 }
 
 /* The status of the answer to a request of which allocation number failing fails; 0 where there

@@ -1,0 +1,54 @@
+/* route.h - what stands at a path. Declarations and the search only; routes.c has the table. */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "http/head.h"
+#include "http/response.h"
+
+#include <stddef.h>
+
+struct service;
+
+/* What is done with the body of one request. An endpoint puts this at the beginning of its own
+ * structure. */
+struct work {
+    /* Takes bytes of the body, all that is offered or the first part of it, and returns how many.
+     * The rest is offered again after other requests have had their turn. */
+    size_t (*receive)(struct work *work, const char *bytes, size_t length);
+
+    /* The body has ended. false: the response is not ready, and *response is not set; called again
+     * after other requests have had their turn. No call takes more than some milliseconds. */
+    bool (*respond)(struct work *work, struct response *response);
+
+    /* Frees it, finished or not. */
+    void (*close)(struct work *work);
+};
+
+/* GET comes with HEAD; OPTIONS is everywhere. */
+struct route {
+    const char *path;
+    const char *method; /* "GET" or "POST" */
+    const char *allow;  /* the Allow header */
+    bool is_protected;  /* needs a token where the service has tokens */
+
+    /* One of the two. A route that needs no body responds at the head. A route that works on one
+     * opens its work at the head, which negotiates formats; where it cannot, it returns NULL and
+     * has set *response. The head outlives neither call. */
+    void (*respond)(struct service *service, const struct head *head, struct response *response);
+    struct work *(*open)(struct service *service, const struct head *head,
+                         struct response *response);
+};
+
+struct route_table {
+    const struct route *routes;
+    size_t count;
+};
+
+/* The route at a path, or NULL. */
+const struct route *route_find(const struct route_table *table, const char *path);
+
+/* Writes every path there is, "/mse, /healthz, ...", NUL-terminated, cut where size is too small.
+ */
+void route_print_paths(const struct route_table *table, char *text, size_t size);
+
+#endif

@@ -1,0 +1,131 @@
+/* codec.c - the table of formats, the choice among them, and the words that they share. */
+#include "loss/codec.h"
+
+#include "decimal/decimal.h"
+#include "loss/json_codec.h"
+
+#include <stdio.h>
+
+static const struct codec *const codecs[] = {&json_codec};
+
+enum { CODECS = sizeof codecs / sizeof codecs[0] };
+
+/* ---- negotiation */
+
+static bool takes(const struct codec *codec, const struct head *head)
+{
+    if (head->content_type == NULL) return codec->takes_unnamed;
+    const char *const *type = codec->requests;
+    while (*type != NULL && !head_content_is(head, *type)) type++;
+    return *type != NULL;
+}
+
+const struct codec *codec_of_request(const struct head *head)
+{
+    for (size_t i = 0; i < CODECS; i++) {
+        if (takes(codecs[i], head)) return codecs[i];
+    }
+    return NULL;
+}
+
+const struct codec *codec_of_response(const struct head *head, const struct codec *request)
+{
+    if (head->accepts == 0) return request;
+    const struct codec *best = NULL;
+    unsigned best_quality = 0;
+    for (size_t i = 0; i < CODECS; i++) {
+        unsigned quality = head_quality(head, codecs[i]->media_type);
+        if (quality > best_quality ||
+            (quality == best_quality && best != NULL && codecs[i] == request)) {
+            best = codecs[i];
+            best_quality = quality;
+        }
+    }
+    return best;
+}
+
+void codec_print_media_types(char *text, size_t size)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < CODECS && length < size; i++) {
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i == 0 ? "" : ", ",
+                                   codecs[i]->media_type);
+    }
+}
+
+/* ---- faults in words */
+
+/* "[27]" or "[2,3]"; a long shape is cut. */
+static const char *shape_text(const struct tensor *tensor, char *text, size_t size)
+{
+    size_t length = (size_t)snprintf(text, size, "[");
+    for (size_t i = 0; i < tensor->rank && length < size; i++) {
+        length += (size_t)snprintf(text + length, size - length, "%s%zu", i == 0 ? "" : ",",
+                                   tensor->shape[i]);
+    }
+    if (length < size) snprintf(text + length, size - length, "]");
+    return text;
+}
+
+static void explain_shapes(const struct request *request, const struct request_fault *fault,
+                           const char *pointer, struct problem *problem)
+{
+    char expected[80];
+    char found[80];
+    problem_set(problem, PROBLEM_SHAPE_MISMATCH, pointer,
+                "\"%s\" has shape %s, but \"predictions\" has shape %s; the shapes must be equal, "
+                "nothing is broadcast.",
+                request_input_name(fault->input),
+                shape_text(&request->inputs[fault->input], found, sizeof found),
+                shape_text(&request->inputs[REQUEST_PREDICTIONS], expected, sizeof expected));
+}
+
+static const char *number_text(double value, char number[static DECIMAL_PRINT_MAX + 1])
+{
+    number[decimal_print(value, number)] = '\0';
+    return number;
+}
+
+void codec_explain(const struct request *request, const struct request_fault *fault,
+                   const char *noun, const char *place, const char *pointer,
+                   struct problem *problem)
+{
+    static const char largest[] = "1.7976931348623157e308, the largest double";
+    char number[DECIMAL_PRINT_MAX + 1];
+    const char *name = request_input_name(fault->input);
+    switch (fault->kind) {
+    case REQUEST_MISSING:
+        problem_set(problem, PROBLEM_MISSING_MEMBER, pointer, "The required %s \"%s\" is missing.",
+                    noun, name);
+        return;
+    case REQUEST_EMPTY:
+        problem_set(problem, PROBLEM_NO_ELEMENT, pointer,
+                    "The %s \"%s\" has no elements; at least one is required.", noun, name);
+        return;
+    case REQUEST_SHAPE_MISMATCH:
+        explain_shapes(request, fault, pointer, problem);
+        return;
+    case REQUEST_NEGATIVE_WEIGHT:
+        problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer,
+                    "The weight at %s is %s; weights must be 0 or greater.", place,
+                    number_text(fault->value, number));
+        return;
+    case REQUEST_ZERO_WEIGHTS:
+        problem_set(problem, PROBLEM_ZERO_WEIGHTS, pointer,
+                    "All weights are 0, so there is no mean; give a positive weight, or use the "
+                    "reduction \"sum\".");
+        return;
+    case REQUEST_LOSS_OVERFLOW:
+    case REQUEST_GRADIENT_OVERFLOW:
+        problem_set(problem, PROBLEM_OVERFLOW, pointer,
+                    "The %s%s%s exceeds %s; scale the inputs down.",
+                    fault->kind == REQUEST_LOSS_OVERFLOW ? "loss" : "gradient",
+                    fault->index != REQUEST_ALL ? " at " : "",
+                    fault->index != REQUEST_ALL ? place : "", largest);
+        return;
+    case REQUEST_FAULT_OF_OURS:
+        break;
+    }
+    problem_set(problem, PROBLEM_INTERNAL_ERROR, "",
+                "This is a bug in the server; please report it.");
+}

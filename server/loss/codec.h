@@ -1,0 +1,59 @@
+/* codec.h - the formats of POST /mse: what lies between the bytes of a body and the numbers of a
+ * request or a result. A new format is one value of struct codec, in a file of its own, and one row
+ * in codec.c. */
+#ifndef CODEC_H
+#define CODEC_H
+
+#include "http/head.h"
+#include "http/problem.h"
+#include "http/response.h"
+#include "loss/job.h"
+#include "loss/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct codec {
+    const char *media_type;      /* of a response */
+    const char *const *requests; /* Content-Types of requests, NULL at their end */
+    bool takes_unnamed;          /* also requests without a Content-Type */
+
+    /* A decoder takes the bytes of a body, cut anywhere, and keeps the numbers only. It occupies
+     * decoder_size bytes, aligned for any type, which begin() initialises; end() frees what it
+     * holds, whatever came before. receive() takes all that it is offered, or the first part where
+     * that is a lot of work, and returns how much. After the last byte finish() moves the numbers
+     * to a request that request_init has initialised; false: *problem says what is wrong with the
+     * body. */
+    size_t decoder_size;
+    void (*begin)(void *decoder, struct tensor_budget *budget);
+    size_t (*receive)(void *decoder, const char *bytes, size_t length);
+    bool (*finish)(void *decoder, struct request *request, struct problem *problem);
+    void (*end)(void *decoder);
+
+    /* Says what is wrong with the numbers of a request in this format's words. */
+    void (*explain)(const struct request *request, const struct request_fault *fault,
+                    struct problem *problem);
+
+    /* Makes a response of a result, which it takes, and sets its body and what headers that needs.
+     * Allocates nothing that grows with the number of elements. false: no memory. */
+    bool (*respond)(struct result *result, struct response *response);
+};
+
+/* The format of a request by its Content-Type; NULL: there is none. */
+const struct codec *codec_of_request(const struct head *head);
+
+/* The format of the response: of those that the Accept headers want most that of the request, else
+ * the first of the table; NULL: none is acceptable. */
+const struct codec *codec_of_response(const struct head *head, const struct codec *request);
+
+/* Writes the media types of all formats, "application/json, ...", NUL-terminated. */
+void codec_print_media_types(char *text, size_t size);
+
+/* The words that all formats share for a fault. noun is what an input is called ("member"), place
+ * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may
+ * be empty. */
+void codec_explain(const struct request *request, const struct request_fault *fault,
+                   const char *noun, const char *place, const char *pointer,
+                   struct problem *problem);
+
+#endif
