@@ -1,14 +1,16 @@
 /* test_exact.c - every number of an answer is exact to the last bit, and every number of a request
  * is read exactly. For any running server. */
-#include "oracle.h"
-#include "random.h"
-#include "suite.h"
+#include "support/oracle.h"
+#include "support/random.h"
+#include "support/suite.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static uint64_t random_state = 1;
 
 /* Kinds of elements, each a way for careless arithmetic to go wrong. */
 enum kind { UNIT, INTEGER, WIDE, SUBNORMAL, HUGE, TINY, CANCELLING, TIE, ANY_BITS, MIXED, KINDS };
@@ -17,7 +19,7 @@ static double any_bits(void)
 {
     double value;
     do {
-        uint64_t bits = random_bits();
+        uint64_t bits = random_bits(&random_state);
         memcpy(&value, &bits, sizeof value);
     } while (!isfinite(value));
     return value;
@@ -25,59 +27,61 @@ static double any_bits(void)
 
 static void random_pair(enum kind kind, double *prediction, double *target)
 {
-    *prediction = random_sign(random_unit());
-    *target = random_sign(random_unit());
+    *prediction = 2 * random_unit(&random_state) - 1;
+    *target = 2 * random_unit(&random_state) - 1;
     switch (kind) {
     case UNIT:
         break;
     case INTEGER:
-        *prediction = (double)random_below(1000);
-        *target = (double)random_below(1000);
+        *prediction = (double)random_below(&random_state, 1000);
+        *target = (double)random_below(&random_state, 1000);
         break;
     case WIDE: /* 2^-300 .. 2^300 */
-        *prediction = ldexp(*prediction, (int)random_below(601) - 300);
-        *target = ldexp(*target, (int)random_below(601) - 300);
+        *prediction = ldexp(*prediction, (int)random_below(&random_state, 601) - 300);
+        *target = ldexp(*target, (int)random_below(&random_state, 601) - 300);
         break;
     case SUBNORMAL:
-        *prediction = ldexp(*prediction, -1022 - (int)random_below(52));
-        *target = ldexp(*target, -1022 - (int)random_below(52));
+        *prediction = ldexp(*prediction, -1022 - (int)random_below(&random_state, 52));
+        *target = ldexp(*target, -1022 - (int)random_below(&random_state, 52));
         break;
     case HUGE: /* squares near the largest double: sums overflow, means may not */
         *prediction = ldexp(*prediction, 511);
         *target = ldexp(*target, 511);
         break;
     case TINY: /* squares near the smallest double */
-        *prediction = ldexp(*prediction, -530 - (int)random_below(10));
-        *target = ldexp(*target, -530 - (int)random_below(10));
+        *prediction = ldexp(*prediction, -530 - (int)random_below(&random_state, 10));
+        *target = ldexp(*target, -530 - (int)random_below(&random_state, 10));
         break;
     case CANCELLING:
-        *target = random_bits() & 1 ? nextafter(*prediction, 2) : -*prediction * (1 + 0x1p-40);
+        *target = random_bits(&random_state) & 1 ? nextafter(*prediction, 2)
+                                                 : -*prediction * (1 + 0x1p-40);
         break;
     case TIE: /* few bits: sums of squares and quotients by powers of two lie half-way between
                  doubles */
-        *prediction = ldexp((double)(random_bits() >> 37), -(int)random_below(3));
-        *target = (double)random_below(2) * 0x1p-27;
+        *prediction =
+            ldexp((double)(random_bits(&random_state) >> 37), -(int)random_below(&random_state, 3));
+        *target = (double)random_below(&random_state, 2) * 0x1p-27;
         break;
     case ANY_BITS:
         *prediction = any_bits();
         *target = any_bits();
         break;
     default:
-        random_pair((enum kind)random_below(MIXED), prediction, target);
+        random_pair((enum kind)random_below(&random_state, MIXED), prediction, target);
     }
 }
 
 static double random_weight(void)
 {
-    switch (random_below(4)) {
+    switch (random_below(&random_state, 4)) {
     case 0:
         return 0;
     case 1:
-        return (double)(1 + random_below(7));
+        return (double)(1 + random_below(&random_state, 7));
     case 2:
-        return random_unit();
+        return random_unit(&random_state);
     default:
-        return random_unit() * pow(10, (double)random_below(81) - 40);
+        return random_unit(&random_state) * pow(10, (double)random_below(&random_state, 81) - 40);
     }
 }
 
@@ -95,11 +99,11 @@ struct sample {
 static void random_sample(struct sample *sample, enum kind kind)
 {
     size_t n = 1;
-    sample->rank = 1 + random_below(3);
+    sample->rank = 1 + random_below(&random_state, 3);
     for (size_t i = 0; i < sample->rank; i++) {
-        sample->shape[i] = 1 + random_below(sample->rank == 1   ? ELEMENTS_MAX
-                                            : sample->rank == 2 ? 6
-                                                                : 3);
+        sample->shape[i] = 1 + random_below(&random_state, sample->rank == 1   ? ELEMENTS_MAX
+                                                           : sample->rank == 2 ? 6
+                                                                               : 3);
         n *= sample->shape[i];
     }
     double total = 0;
@@ -107,12 +111,13 @@ static void random_sample(struct sample *sample, enum kind kind)
         random_pair(kind, &sample->predictions[i], &sample->targets[i]);
         total += sample->weights[i] = random_weight();
     }
-    bool weighted = total > 0 && random_bits() & 1;
-    sample->question = (struct oracle){.predictions = sample->predictions,
-                                       .targets = sample->targets,
-                                       .weights = weighted ? sample->weights : NULL,
-                                       .n = n,
-                                       .reduction = (enum oracle_reduction)random_below(3)};
+    bool weighted = total > 0 && random_bits(&random_state) & 1;
+    sample->question =
+        (struct oracle){.predictions = sample->predictions,
+                        .targets = sample->targets,
+                        .weights = weighted ? sample->weights : NULL,
+                        .n = n,
+                        .reduction = (enum oracle_reduction)random_below(&random_state, 3)};
 }
 
 static void print_request(struct text *text, const struct sample *sample)

@@ -1,7 +1,7 @@
 /* test_options.c - the command line and the environment. Starts servers of its own. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
 #include "http/exchange.h"
 
-#include "../support/folder.h"
 #include "base/tokens.h"
+#include "support/folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #include "options.h"
 
 #include "base/system.h"
-#include "caught.h"
+#include "support/caught.h"
 
 #include <getopt.h>
 #include <netinet/in.h>
