@@ -1,7 +1,7 @@
 /* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut.
  * For any running server. */
-#include "support/oracle.h"
 #include "support/random.h"
+#include "support/rational.h"
 #include "support/suite.h"
 #include "support/wire.h"
 
@@ -47,9 +47,8 @@ static void expect_large(size_t n, bool chunked)
     text_printf(&body, ",\"targets\":");
     text_tensor(&body, targets, &n, 1, text_exact);
     text_printf(&body, "}");
-    const struct oracle question = {predictions, targets, NULL, n, ORACLE_MEAN};
-    oracle_loss(&question, &loss);
-    oracle_gradient(&question, gradient);
+    loss = rational_loss(predictions, targets, NULL, n, MSE_MEAN);
+    rational_gradient(predictions, targets, NULL, n, MSE_MEAN, gradient);
 
     struct reply reply =
         client_send(&suite_client, (struct request){.body = body.bytes,
