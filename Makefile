@@ -12,7 +12,7 @@ VARIANTS := release debug asan tsan fuzz gcc clang
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 HARDENING := -fstack-protector-strong -fstack-clash-protection
-BASE      := -std=c17 -g $(WARNINGS) -ffp-contract=off -fPIC -pthread -D_GNU_SOURCE -Iinclude -Isrc -Iserver -MMD -MP
+BASE      := -std=c17 -g $(WARNINGS) -ffp-contract=off -fPIC -pthread -D_GNU_SOURCE -Iinclude -Isrc -Iserver -Itests -MMD -MP
 LINK      := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 
 flags.release := -O3 -D_FORTIFY_SOURCE=2 $(HARDENING)
@@ -50,10 +50,8 @@ TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
 LIBRARY_UNITS := $(filter-out src/mse/kernel,$(basename $(wildcard src/*.c src/*/*.c))) $(addprefix src/mse/kernel_,$(KERNELS))
 SERVER_UNITS  := $(filter-out server/main,$(basename $(wildcard server/*.[cS] server/*/*.[cS])))
 UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
-TEST_SUPPORT  := $(basename $(wildcard tests/support/*.c))
-UNIT_SUPPORT  := $(filter-out tests/unit/test_%,$(basename $(wildcard tests/unit/*.c))) $(TEST_SUPPORT)
 HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
-HTTP_SUPPORT  := $(filter-out tests/http/test_%,$(basename $(wildcard tests/http/*.c))) $(TEST_SUPPORT)
+TEST_SUPPORT  := $(basename $(wildcard tests/support/*.c))
 CONTRACT_TEST := tests/http/test_contract.py
 
 MAKEFLAGS += --no-builtin-rules
@@ -69,7 +67,7 @@ $1.server  := $(SERVER_UNITS:%=build/obj/$1/%.o)
 $1.unit    := $(addprefix $2/tests/unit/,$(UNIT_TESTS))
 $1.http    := $(addprefix $2/tests/http/,$(HTTP_TESTS))
 $1.objects := $$($1.library) $$($1.server) build/obj/$1/server/main.o \
-    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/unit/*.c tests/http/*.c tests/support/*.c tests/exhaustive/*.c fuzz/*.c))
+    $$(patsubst %.c,build/obj/$1/%.o,$(wildcard tests/*/*.c fuzz/*.c))
 
 build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -99,13 +97,17 @@ $2/libmse.so: $$($1.library) src/libmse.map
 $2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
 
-$$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o \
-    $(UNIT_SUPPORT:%=build/obj/$1/%.o) $$($1.server) $2/libmse.a
+# What tests share; a program takes from it what it calls.
+$2/tests/support.a: $(TEST_SUPPORT:%=build/obj/$1/%.o)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(SHOW)$$(AR) rcs $$@ $$^
+
+$$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o $2/tests/support.a $$($1.server) $2/libmse.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
 
-$$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
-    $(HTTP_SUPPORT:%=build/obj/$1/%.o) $2/libmse.a
+$$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o $2/tests/support.a $2/libmse.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
 
@@ -146,33 +148,33 @@ test-http: build/mse-server $(release.http) ## run the HTTP tests against the se
 	MSE_SERVER=build/mse-server tests/run $(release.http) $(CONTRACT_TEST)
 
 # Faults are for the release build: a sanitizer's allocator would be in the way.
-build/tests/faults/faults.so: tests/faults/faults.c | $(filter deps,$(MAKECMDGOALS))
+build/tests/system/faults.so: tests/system/faults.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) -std=c17 -g -O2 $(WARNINGS) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 
-build/tests/faults/test_faults: build/obj/release/tests/faults/test_faults.o $(HTTP_SUPPORT:%=build/obj/release/%.o)
+build/tests/system/test_faults: build/obj/release/tests/system/test_faults.o build/tests/support.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
-test-faults: build/mse-server build/tests/faults/faults.so build/tests/faults/test_faults ## let memory, descriptors and sockets fail
-	MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/faults/faults.so tests/run build/tests/faults/test_faults
+test-faults: build/mse-server build/tests/system/faults.so build/tests/system/test_faults ## let memory, descriptors and sockets fail
+	MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/system/faults.so tests/run build/tests/system/test_faults
 
 SOAK_SECONDS := 60
 
 soak: build/mse-server ## mixed load for SOAK_SECONDS=60, every answer checked; then nothing may be held that was not before
-	MSE_SERVER=$< tests/soak/soak.py $(SOAK_SECONDS)
+	MSE_SERVER=$< tests/system/soak.py $(SOAK_SECONDS)
 
 test-rolling: build/mse-server ## restart servers under load, behind HAProxy and without (needs tools/deps rolling)
-	MSE_SERVER=$< tests/rolling/rolling.py
+	MSE_SERVER=$< tests/system/rolling.py
 
 test-capacity: build/mse-server ## what idle connections and large requests cost others (needs tools/deps capacity)
-	MSE_SERVER=$< tests/capacity/capacity.py
+	MSE_SERVER=$< tests/system/capacity.py
 
 test-metrics: build/mse-server ## let promtool judge /metrics, and compare it with what was sent (needs tools/deps metrics)
-	MSE_SERVER=$< tests/metrics/metrics.py
+	MSE_SERVER=$< tests/system/metrics.py
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
-	CC="$(CC)" tests/install/run
+	CC="$(CC)" tests/system/install.sh
 
 build/python/bin/kubernetes-validate:
 	/usr/bin/python3 -m venv build/python
@@ -180,10 +182,10 @@ build/python/bin/kubernetes-validate:
 
 test-deploy: all build/python/bin/kubernetes-validate ## judge the files of deploy/, and compare them with the program (needs npx and tools/deps deploy)
 	@$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/build/installed >/dev/null
-	MSE_SERVER=build/mse-server MSE_INSTALLED=build/installed build/python/bin/python -B tests/deploy/deploy.py
+	MSE_SERVER=build/mse-server MSE_INSTALLED=build/installed build/python/bin/python -B tests/system/deploy.py
 
 test-systemd: all ## boot systemd, and run the installed unit under it (as root; needs tools/deps systemd)
-	tests/systemd/run
+	tests/system/systemd.sh
 
 # Sanitizers of gcc 12 and clang 14 fail at random where the kernel randomizes more than 28 bits of an address
 # (vm.mmap_rnd_bits).
@@ -199,11 +201,10 @@ test-tsan: $(tsan.unit) $(tsan.http)
 
 COUNT := 100000000
 
-test-exhaustive: build/tests/exhaustive/decimal ## read and print COUNT=100000000 random numbers, in some minutes
+test-exhaustive: build/tests/unit/exhaustive_decimal ## read and print COUNT=100000000 random numbers, in some minutes
 	$< $(COUNT)
 
-build/tests/exhaustive/%: build/obj/release/tests/exhaustive/%.o $(UNIT_SUPPORT:%=build/obj/release/%.o) \
-    $(release.server) build/libmse.a
+build/tests/unit/exhaustive_%: build/obj/release/tests/unit/exhaustive_%.o build/tests/support.a build/libmse.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -213,26 +214,26 @@ cross_tests := $(addprefix build/tests/http/test_,exact invalid malformed mse st
 test-cross: test-cross-arm64 test-cross-s390x ## build for ARM and for s390x, and test under QEMU (needs tools/deps cross)
 
 test-cross-arm64 test-cross-s390x: test-cross-%: $(cross_tests)
-	+tests/cross/run $* $(cross_tests)
+	+tests/system/cross.sh $* $(cross_tests)
 
 # The HTTP tests that start no server of their own.
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
 
 test-container: $(release.http) ## build the image, run it, and run the HTTP tests against it (needs Docker)
-	tests/container/run $(container_tests) $(CONTRACT_TEST)
+	tests/system/container.sh $(container_tests) $(CONTRACT_TEST)
 
-# A target is linked with the rest of fuzz/, the unit tests' references, and all of the server but main.
+# A target is linked with the rest of fuzz/, what tests share, and all of the server but main.
 fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))
-fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)) \
-    $(addprefix tests/unit/,bits.c decimal_reference.c json_reference.c outline.c rational.c))
+fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)))
 
-$(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/libmse.a
+$(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) build/fuzz/tests/support.a $(fuzz.server) \
+    build/fuzz/libmse.a
 	@mkdir -p $(@D)
 	$(SHOW)clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
 
-# Coverage is wanted of what is tried, not of what it is held against; and where long integers are added up, that of
-# every comparison would take most of the time and teach nothing.
-$(fuzz_support): flags.fuzz += -fno-sanitize=fuzzer-no-link
+# Coverage is wanted of what is tried, not of its references; and where long integers are added up, that of every
+# comparison would take most of the time and teach nothing.
+$(fuzz_support) $(TEST_SUPPORT:%=build/obj/fuzz/%.o): flags.fuzz += -fno-sanitize=fuzzer-no-link
 build/obj/fuzz/src/mse/exact.o: flags.fuzz += -fno-sanitize-coverage=trace-cmp
 
 # It chooses the kernel itself.

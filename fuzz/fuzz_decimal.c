@@ -2,11 +2,11 @@
  * printf and strtod find, and each against the other. */
 #include "input.h"
 
-#include "../tests/unit/bits.h"
-#include "../tests/unit/decimal_reference.h"
 #include "decimal/decimal.h"
 #include "decimal/decimal_wide.h"
 #include "mse/dispatch.h"
+#include "support/bits.h"
+#include "support/decimal_reference.h"
 
 #include <math.h>
 #include <stdlib.h>

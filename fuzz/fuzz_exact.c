@@ -3,10 +3,10 @@
 #include "input.h"
 #include "pool.h"
 
-#include "../tests/unit/bits.h"
-#include "../tests/unit/rational.h"
 #include "mse/dispatch.h"
 #include "mse/exact.h"
+#include "support/bits.h"
+#include "support/rational.h"
 
 #include <math.h>
 #include <stdlib.h>

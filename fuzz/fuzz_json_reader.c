@@ -2,8 +2,8 @@
  * come to one result, and to that of the reference. */
 #include "input.h"
 
-#include "../tests/unit/json_reference.h"
-#include "../tests/unit/outline.h"
+#include "support/json_reference.h"
+#include "support/outline.h"
 #include "json/json_reader.h"
 
 #include <string.h>

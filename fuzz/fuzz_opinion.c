@@ -3,7 +3,7 @@
 #include "input.h"
 #include "opinion.h"
 
-#include "../tests/unit/bits.h"
+#include "support/bits.h"
 #include "json/json_reader.h"
 
 #include <math.h>

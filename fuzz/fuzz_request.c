@@ -4,9 +4,9 @@
 #include "opinion.h"
 #include "pool.h"
 
-#include "../tests/unit/rational.h"
 #include "loss/reply.h"
 #include "loss/request.h"
+#include "support/rational.h"
 
 #include <math.h>
 #include <stdlib.h>

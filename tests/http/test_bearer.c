@@ -1,10 +1,10 @@
 /* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that
  * changes. */
-#include "../support/certificate.h"
-#include "../support/folder.h"
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/certificate.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/folder.h"
+#include "support/wire.h"
 
 #include <signal.h>
 #include <stdio.h>

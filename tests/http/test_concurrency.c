@@ -1,14 +1,16 @@
 /* test_concurrency.c - many connections at once, and each gets its own answers. For any running
  * server. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "random.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/random.h"
+#include "support/wire.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static uint64_t random_state = 1;
 
 #define CONNECTIONS 200
 #define ROUNDS      5
@@ -57,7 +59,8 @@ struct caller {
 
 static void begin_request(struct caller *caller, unsigned key)
 {
-    print_pair(&caller->body, &caller->answer, key, 1 + random_below(key % 10 == 0 ? 20000 : 50));
+    print_pair(&caller->body, &caller->answer, key,
+               1 + random_below(&random_state, key % 10 == 0 ? 20000 : 50));
     caller->sent = 0;
     wire_print(&caller->wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
                caller->body.length);
@@ -67,7 +70,7 @@ static void begin_request(struct caller *caller, unsigned key)
 static bool send_piece(struct caller *caller)
 {
     size_t left = caller->body.length - caller->sent;
-    size_t length = 1 + random_below(1 + caller->body.length / 4);
+    size_t length = 1 + random_below(&random_state, 1 + caller->body.length / 4);
     if (length > left) length = left;
     wire_send(&caller->wire, caller->body.bytes + caller->sent, length);
     caller->sent += length;
@@ -81,7 +84,7 @@ static void send_in_turns(struct caller *callers, size_t count)
     size_t left = count;
     for (size_t i = 0; i < count; i++) order[i] = i;
     while (left > 0) {
-        size_t i = random_below(left);
+        size_t i = random_below(&random_state, left);
         if (!send_piece(&callers[order[i]])) order[i] = order[--left];
     }
 }

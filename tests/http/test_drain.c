@@ -1,8 +1,8 @@
 /* test_drain.c - how a server stops: what is under way is answered, nothing new is begun. Starts
  * servers of its own. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/wire.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* test_framing.c - requests that could be read in two ways, or that bend HTTP's grammar, byte by
  * byte: each is handled by the book or refused, and what is refused cannot begin another request.
  */
-#include "suite.h"
-#include "wire.h"
+#include "support/suite.h"
+#include "support/wire.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* test_https.c - connections over TLS, and certificates that change while they go on. */
-#include "../support/certificate.h"
-#include "../support/folder.h"
-#include "client.h"
-#include "cmocka_all.h"
-#include "tls_client.h"
+#include "support/certificate.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/folder.h"
+#include "support/tls_client.h"
 
 #include <pthread.h>
 #include <signal.h>

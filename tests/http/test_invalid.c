@@ -1,6 +1,6 @@
 /* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault,
  * and costs one request. For any running server. */
-#include "suite.h"
+#include "support/suite.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* test_limits.c - the limits that options set: on the body and on all requests' memory. Starts
  * servers of its own. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* test_malformed.c - what is not JSON is 400, at the byte where it stops being JSON, and costs one
  * request. For any running server. */
-#include "suite.h"
+#include "support/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

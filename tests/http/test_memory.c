@@ -1,8 +1,8 @@
 /* test_memory.c - what a request costs in memory, as the kernel counts it. Starts servers of its
  * own. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/wire.h"
 
 #include <inttypes.h>
 #include <stdio.h>

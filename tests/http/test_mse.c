@@ -1,6 +1,6 @@
 /* test_mse.c - POST /mse answers the right numbers, to the last bit, in the right form. For any
  * running server. */
-#include "suite.h"
+#include "support/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* test_protocol.c - HTTP itself: methods, framing, connections that live on. For any running
  * server. */
-#include "suite.h"
-#include "wire.h"
+#include "support/suite.h"
+#include "support/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

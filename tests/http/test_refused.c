@@ -1,7 +1,7 @@
 /* test_refused.c - requests that their path, method or headers refuse: 404, 405, 406, 413, 415, in
  * this order. For any running server. */
-#include "suite.h"
-#include "wire.h"
+#include "support/suite.h"
+#include "support/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

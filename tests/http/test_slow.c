@@ -1,8 +1,8 @@
 /* test_slow.c - callers who take their time: what a request, an idle connection and too many of
  * them may cost. Starts servers of its own. */
-#include "client.h"
-#include "cmocka_all.h"
-#include "wire.h"
+#include "support/client.h"
+#include "support/cmocka_all.h"
+#include "support/wire.h"
 
 #include <fcntl.h>
 #include <signal.h>

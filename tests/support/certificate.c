@@ -1,7 +1,7 @@
 /* certificate.c - certificates for localhost and 127.0.0.1, made on the spot. */
-#include "certificate.h"
+#include "support/certificate.h"
 
-#include "folder.h"
+#include "support/folder.h"
 
 #include <netinet/in.h>
 #include <setjmp.h>

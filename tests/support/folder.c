@@ -1,5 +1,5 @@
 /* folder.c - a folder of a test's own, and files in it. */
-#include "folder.h"
+#include "support/folder.h"
 
 #include <ftw.h>
 #include <setjmp.h>

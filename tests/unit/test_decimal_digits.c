@@ -1,7 +1,7 @@
 /* test_decimal_digits.c - digits in words and in vectors: both forms of a function give one result.
  */
-#include "bits.h"
 #include "decimal/decimal_digits.h"
+#include "support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_decimal_grammar.c - where decimal_parse finds a number, its end, its cut or its fault. */
-#include "decimal_check.h"
+#include "support/decimal_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

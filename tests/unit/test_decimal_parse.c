@@ -1,7 +1,8 @@
 /* test_decimal_parse.c - the values decimal_parse reads, against known ones, GMP and
  * decimal_reference. */
-#include "bits.h"
-#include "decimal_check.h"
+#include "support/bits.h"
+#include "support/decimal_check.h"
+#include "support/random.h"
 
 #include <math.h>
 #include <setjmp.h>

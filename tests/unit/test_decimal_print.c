@@ -1,11 +1,12 @@
 /* test_decimal_print.c - decimal_print and its two halves, one by one and in runs, against known
  * texts, decimal_reference and published hashes. */
-#include "bits.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
-#include "decimal_reference.h"
-#include "es6_numbers.h"
 #include "mse/dispatch.h"
+#include "support/bits.h"
+#include "support/decimal_reference.h"
+#include "support/es6_numbers.h"
+#include "support/random.h"
 
 #include <math.h>
 #include <setjmp.h>

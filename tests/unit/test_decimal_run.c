@@ -1,9 +1,10 @@
 /* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must
  * hold what its elements hold by themselves, and end where they do. */
-#include "bits.h"
 #include "decimal/decimal_wide.h"
-#include "decimal_check.h"
 #include "mse/dispatch.h"
+#include "support/bits.h"
+#include "support/decimal_check.h"
+#include "support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

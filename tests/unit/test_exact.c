@@ -8,10 +8,11 @@
 
 #include <cmocka.h>
 
-#include "bits.h"
-#include "families.h"
 #include "mse/exact.h"
-#include "rational.h"
+#include "support/bits.h"
+#include "support/families.h"
+#include "support/random.h"
+#include "support/rational.h"
 
 #define assert_same(a, b) assert_int_equal(bits_of(a), bits_of(b))
 
@@ -81,7 +82,7 @@ static void add_difference(mpz_t total, double a, double b, double w)
 static void sums_lose_no_bit(void **state)
 {
     (void)state;
-    struct families_random random = {1};
+    uint64_t random = 1;
     for (int round = 0; round < 300; round++) {
         struct mse_sum sum;
         mpz_t expected;
@@ -89,9 +90,9 @@ static void sums_lose_no_bit(void **state)
         exact_clear(&sum);
         for (int i = 0; i < 40; i++) {
             int wide = round % 3 == 0 ? 1020 : round % 3 == 1 ? 80 : 4;
-            double a = families_double(&random, -wide, wide),
-                   b = families_double(&random, -wide, wide);
-            double w = fabs(families_double(&random, -wide, wide));
+            double a = random_between(&random, -wide, wide),
+                   b = random_between(&random, -wide, wide);
+            double w = fabs(random_between(&random, -wide, wide));
             if (i % 5 == 0) b = -a;
             if (i % 7 == 0) w = DBL_TRUE_MIN;
             add_square_to(&sum, a, b, w);
@@ -154,7 +155,7 @@ static void many_terms_at_once_are_no_different(void **state)
     (void)state;
     enum { N = 1000 };
     static double a[N], b[N], w[N];
-    struct families_random random = {7};
+    uint64_t random = 7;
     for (size_t f = 0; f < families_count; f++)
         for (size_t k = 0; k < weight_families_count; k++) {
             struct mse_sum sum;
@@ -178,16 +179,16 @@ static void many_terms_at_once_are_no_different(void **state)
 static void merging_is_adding(void **state)
 {
     (void)state;
-    struct families_random random = {2};
+    uint64_t random = 2;
     for (int round = 0; round < 200; round++) {
         struct mse_sum whole, part[3];
         exact_clear(&whole);
         for (int k = 0; k < 3; k++) exact_clear(&part[k]);
         for (int i = 0; i < 30; i++) {
-            double a = families_finite(&random), b = families_finite(&random),
-                   w = fabs(families_finite(&random));
+            double a = random_double(&random), b = random_double(&random),
+                   w = fabs(random_double(&random));
             add_square_to(&whole, a, b, w);
-            add_square_to(&part[families_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
+            add_square_to(&part[random_below(&random, 1 + (uint64_t)round % 3)], a, b, w);
         }
         exact_merge(&part[2], &part[0]);
         exact_merge(&part[2], &part[1]);
@@ -213,19 +214,19 @@ static void assert_quotient(const struct mse_sum *numerator, const struct mse_su
 static void quotients_are_the_nearest(void **state)
 {
     (void)state;
-    struct families_random random = {3};
+    uint64_t random = 3;
     for (int round = 0; round < 20000; round++) {
         struct mse_sum numerator, denominator;
         exact_clear(&numerator);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
-        for (uint64_t i = 0; i <= families_below(&random, 4); i++) {
-            double a = families_double(&random, -wide, wide),
-                   b = families_double(&random, -wide, wide);
-            add_square_to(&numerator, a, b, fabs(families_double(&random, -wide, wide)));
+        for (uint64_t i = 0; i <= random_below(&random, 4); i++) {
+            double a = random_between(&random, -wide, wide),
+                   b = random_between(&random, -wide, wide);
+            add_square_to(&numerator, a, b, fabs(random_between(&random, -wide, wide)));
         }
-        for (uint64_t i = 0; i <= families_below(&random, 4); i++)
-            add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
+        for (uint64_t i = 0; i <= random_below(&random, 4); i++)
+            add_weight_to(&denominator, fabs(random_between(&random, -wide, wide)));
         assert_quotient(&numerator, &denominator);
     }
 }
@@ -235,23 +236,23 @@ static void quotients_are_the_nearest(void **state)
 static void quotients_at_a_tie_go_to_even(void **state)
 {
     (void)state;
-    struct families_random random = {4};
+    uint64_t random = 4;
     for (int round = 0; round < 6000; round++) {
         struct mse_sum numerator, denominator;
         mpz_t product, middle;
         mpz_inits(product, middle, NULL);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 300 : 2;
-        for (uint64_t i = families_below(&random, 4) + 1; i > 0; i--)
-            add_weight_to(&denominator, fabs(families_double(&random, -wide, wide)));
+        for (uint64_t i = random_below(&random, 4) + 1; i > 0; i--)
+            add_weight_to(&denominator, fabs(random_between(&random, -wide, wide)));
         value_of(product, &denominator);
-        uint64_t odd = families_bits(&random) >> 10 | UINT64_C(1) << 53 |
+        uint64_t odd = random_bits(&random) >> 10 | UINT64_C(1) << 53 |
                        1; /* a midpoint is 54 bits, the last one 1 */
-        if (round % 3 == 0) odd = odd >> families_below(&random, 54) | 1;
+        if (round % 3 == 0) odd = odd >> random_below(&random, 54) | 1;
         mpz_import(middle, 1, -1, sizeof odd, 0, 0, &odd);
         mpz_mul(product, product, middle);
         if (round % 3 == 0) mpz_tdiv_q_2exp(product, product, 1075);
-        switch (families_below(&random, 3)) {
+        switch (random_below(&random, 3)) {
         case 0:
             mpz_add_ui(product, product, 1);
             break;
@@ -272,23 +273,23 @@ static void quotients_at_a_tie_go_to_even(void **state)
 static void a_quotient_estimated_too_large_is_corrected(void **state)
 {
     (void)state;
-    struct families_random random = {5};
+    uint64_t random = 5;
     for (int round = 0; round < 4000; round++) {
         struct mse_sum numerator, denominator;
         mpz_t product, digit;
         mpz_inits(product, digit, NULL);
         const uint64_t words[] = {UINT64_C(1) << 63 |
-                                      (round % 2 == 0 ? 0 : families_bits(&random) >> 60),
-                                  UINT64_MAX, UINT64_MAX - families_below(&random, 3)};
+                                      (round % 2 == 0 ? 0 : random_bits(&random) >> 60),
+                                  UINT64_MAX, UINT64_MAX - random_below(&random, 3)};
         mpz_import(product, 3, 1, sizeof *words, 0, 0, words);
-        mpz_mul_2exp(product, product, families_below(&random, 2000));
+        mpz_mul_2exp(product, product, random_below(&random, 2000));
         set_value(&denominator, product);
-        uint64_t below = families_bits(&random);
-        uint64_t factor = (UINT64_MAX - (below >> families_below(&random, 64))) & ~UINT64_C(0x3ff);
+        uint64_t below = random_bits(&random);
+        uint64_t factor = (UINT64_MAX - (below >> random_below(&random, 64))) & ~UINT64_C(0x3ff);
         if (round % 3 == 0) factor |= 0x400; /* a tie, where the quotient has 64 bits */
         mpz_import(digit, 1, -1, sizeof factor, 0, 0, &factor);
         mpz_mul(product, product, digit);
-        mpz_sub_ui(product, product, families_below(&random, 2));
+        mpz_sub_ui(product, product, random_below(&random, 2));
         set_value(&numerator, product);
         mpz_clears(product, digit, NULL);
         assert_quotient(&numerator, &denominator);

@@ -1,9 +1,9 @@
 /* test_exchange.c - heads of requests -> what becomes of the request, without a socket. */
 #include "exchange.h"
 
-#include "../support/folder.h"
 #include "base/tokens.h"
 #include "routes.h"
+#include "support/folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

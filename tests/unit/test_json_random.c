@@ -1,9 +1,9 @@
 /* test_json_random.c - json_reader against json_reference, over random documents and random damage
  * to them. The seed is fixed. */
-#include "bits.h"
-#include "guarded.h"
-#include "json_reference.h"
-#include "outline.h"
+#include "support/guarded.h"
+#include "support/json_reference.h"
+#include "support/outline.h"
+#include "support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every
  * byte; see reading.h for the notation. */
-#include "guarded.h"
-#include "reading.h"
+#include "support/guarded.h"
+#include "support/reading.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* test_json_suite.c - the cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"),
  * named as there: y_ must be read, n_ must be refused, and i_, left to the implementation, has its
  * decision here. Each is read cut at every byte. */
-#include "json_reference.h"
-#include "reading.h"
+#include "support/json_reference.h"
+#include "support/reading.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,12 +12,13 @@
 
 #include <cmocka.h>
 
-#include "bits.h"
-#include "families.h"
 #include "mse.h"
 #include "mse/dispatch.h"
 #include "mse/exact.h"
-#include "rational.h"
+#include "support/bits.h"
+#include "support/families.h"
+#include "support/random.h"
+#include "support/rational.h"
 
 enum { MOST = 100000 };
 
@@ -101,7 +102,7 @@ static struct kernel_sum estimated_weights(const struct kernel *kernel, const do
     return weights == NULL ? (struct kernel_sum){(double)n, 0, 0} : kernel->weights(weights, n);
 }
 
-static void fill(struct families_random *random, size_t family, size_t weight_family, size_t n,
+static void fill(uint64_t *random, size_t family, size_t weight_family, size_t n,
                  const double **weights)
 {
     families[family].fill(random, predictions, targets, n);
@@ -143,7 +144,7 @@ static void check_losses(const struct kernel *kernel, const double *weights, siz
 
 static void check_everything(const struct kernel *kernel)
 {
-    struct families_random random = {1};
+    uint64_t random = 1;
     const struct kernel_sum one = {1, 0, 0};
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++)
@@ -191,7 +192,7 @@ static void assert_within_bound(struct kernel_sum estimate, const struct mse_sum
 
 static void check_bounds(const struct kernel *kernel)
 {
-    struct families_random random = {2};
+    uint64_t random = 2;
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++)
             for (size_t n = 1; n <= 30000; n = 3 * n + 1) {
@@ -222,7 +223,7 @@ static void sums_keep_to_their_bound(void **state)
 
 static void check_ordinary(const struct kernel *kernel)
 {
-    struct families_random random = {3};
+    uint64_t random = 3;
     for (size_t w = 0; w < 3; w++) {
         const double *weights;
         const size_t n = MOST - 1;
@@ -246,12 +247,12 @@ static void on_ordinary_data_no_kernel_is_uncertain(void **state)
 
 static void check_ties(const struct kernel *kernel)
 {
-    struct families_random random = {4};
+    uint64_t random = 4;
     enum { N = 999 };
     struct exact_divisor divisor = integer_divisor(N);
     struct counting_judge judge = {{decide_gradient}, &divisor, 0};
     for (size_t i = 0; i < N; i++) { /* 2 d = N * a midpoint */
-        uint64_t product = (families_bits(&random) >> 10 | UINT64_C(1) << 53 | 1) * N;
+        uint64_t product = (random_bits(&random) >> 10 | UINT64_C(1) << 53 | 1) * N;
         predictions[i] = (double)(product & ~UINT64_C(0xfff));
         targets[i] = -(double)(product & 0xfff);
     }
@@ -268,7 +269,7 @@ static void check_ties(const struct kernel *kernel)
 
     judge = (struct counting_judge){{decide_loss}, NULL, 0};
     for (size_t i = 0; i < N; i++) { /* squares of 54 bits */
-        predictions[i] = (double)(UINT64_C(0x5a8279b) + 2 * families_below(&random, 1 << 20));
+        predictions[i] = (double)(UINT64_C(0x5a8279b) + 2 * random_below(&random, 1 << 20));
         targets[i] = 0;
         assert_true(predictions[i] * predictions[i] >= 0x1p53);
     }
@@ -308,13 +309,13 @@ static void check_small_losses(const struct kernel *kernel, const double *weight
 
 static void check_small(const struct kernel *kernel)
 {
-    struct families_random random = {6};
+    uint64_t random = 6;
     enum { N = 1001 };
     for (size_t i = 0; i < 2 * N; i++) {
-        uint64_t places = 12 + families_below(&random, 52);
-        predictions[i] = (double)(families_bits(&random) >> places) * DBL_TRUE_MIN;
-        targets[i] = -(double)(families_bits(&random) >> 12) * DBL_TRUE_MIN;
-        weight_values[i] = (double)(families_bits(&random) >> 11) * 0x1p-53;
+        uint64_t places = 12 + random_below(&random, 52);
+        predictions[i] = (double)(random_bits(&random) >> places) * DBL_TRUE_MIN;
+        targets[i] = -(double)(random_bits(&random) >> 12) * DBL_TRUE_MIN;
+        weight_values[i] = (double)(random_bits(&random) >> 11) * 0x1p-53;
     }
     check_small_gradients(kernel, NULL, N);
     check_small_gradients(kernel, NULL, 1024);
@@ -322,7 +323,7 @@ static void check_small(const struct kernel *kernel)
     check_small_losses(kernel, NULL, N);
     check_small_losses(kernel, weight_values, N);
     for (size_t i = 0; i < N; i++) { /* squares from 2^-1072 to 2^-1020 */
-        predictions[i] = ldexp(weight_values[i] + 1, -536 + (int)families_below(&random, 27));
+        predictions[i] = ldexp(weight_values[i] + 1, -536 + (int)random_below(&random, 27));
         targets[i] = 0x1p-600;
     }
     check_small_losses(kernel, NULL, N);
@@ -428,7 +429,7 @@ static void the_environment_chooses_and_a_bad_name_is_ignored(void **state)
 /* FNV-1a over every result of the library on every family. */
 static uint64_t digest_of_everything(void)
 {
-    struct families_random random = {5};
+    uint64_t random = 5;
     uint64_t digest = UINT64_C(0xcbf29ce484222325);
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++)

@@ -1,7 +1,7 @@
 /* test_log.c - lines as they reach standard error. */
 #include "base/log.h"
 
-#include "caught.h"
+#include "support/caught.h"
 
 #include <cjson/cJSON.h>
 #include <fcntl.h>

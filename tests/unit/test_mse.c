@@ -11,11 +11,12 @@
 
 #include <cmocka.h>
 
-#include "bits.h"
-#include "families.h"
 #include "mse.h"
 #include "mse/dispatch.h"
-#include "rational.h"
+#include "support/bits.h"
+#include "support/families.h"
+#include "support/random.h"
+#include "support/rational.h"
 
 enum { MOST = 2500 };
 
@@ -81,7 +82,7 @@ static void check_all(const double *weights, size_t n, const char *where)
 static void every_number_is_the_nearest(void **state)
 {
     (void)state;
-    struct families_random random = {1};
+    uint64_t random = 1;
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++)
             for (size_t k = 0; k < SIZES; k++) {
@@ -98,7 +99,7 @@ static void every_number_is_the_nearest(void **state)
 static void thousands_of_elements_are_no_different(void **state)
 {
     (void)state;
-    struct families_random random = {2};
+    uint64_t random = 2;
     for (size_t f = 0; f < families_count; f++)
         for (int weighted = 0; weighted < 2; weighted++)
             for (size_t n = 2048; n <= MOST; n += MOST - 2048) {
@@ -117,11 +118,11 @@ static void thousands_of_elements_are_no_different(void **state)
 static void single_elements_of_any_bits_are_the_nearest(void **state)
 {
     (void)state;
-    struct families_random random = {3};
+    uint64_t random = 3;
     for (int round = 0; round < 20000; round++) {
-        predictions[0] = families_finite(&random);
-        targets[0] = round % 4 == 0 ? -predictions[0] : families_finite(&random);
-        weight_values[0] = fabs(families_finite(&random));
+        predictions[0] = random_double(&random);
+        targets[0] = round % 4 == 0 ? -predictions[0] : random_double(&random);
+        weight_values[0] = fabs(random_double(&random));
         check_all(round % 2 == 0 ? weight_values : NULL, 1, "any bits");
     }
 }
@@ -170,7 +171,7 @@ static void squares_do_not_vanish(void **state)
 static void outputs_may_take_the_place_of_any_input(void **state)
 {
     (void)state;
-    struct families_random random = {4};
+    uint64_t random = 4;
     for (size_t f = 0; f < families_count; f++)
         for (size_t n = 1; n < 40; n += 13)
             for (int which = 0; which < 3; which++)
@@ -218,7 +219,7 @@ static void predictions_may_be_the_targets(void **state)
 static void any_split_gives_the_same_bits(void **state)
 {
     (void)state;
-    struct families_random random = {5};
+    uint64_t random = 5;
     for (size_t f = 0; f < families_count; f++)
         for (size_t w = 0; w < weight_families_count; w++) {
             const size_t n = 200;
@@ -229,8 +230,8 @@ static void any_split_gives_the_same_bits(void **state)
             for (int k = 0; k < 4; k++) mse_accumulator_init(&parts[k]);
             mse_accumulator_init(&weighed);
             for (size_t i = 0, length; i < n; i += length) {
-                length = 1 + families_below(&random, n - i < 30 ? n - i : 30);
-                assert_int_equal(mse_accumulator_add(&parts[families_below(&random, 4)],
+                length = 1 + random_below(&random, n - i < 30 ? n - i : 30);
+                assert_int_equal(mse_accumulator_add(&parts[random_below(&random, 4)],
                                                      predictions + i, targets + i,
                                                      weights == NULL ? NULL : weights + i, length),
                                  MSE_OK);

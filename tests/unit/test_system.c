@@ -2,7 +2,7 @@
  * process. */
 #include "base/system.h"
 
-#include "../support/folder.h"
+#include "support/folder.h"
 
 #include <limits.h>
 #include <setjmp.h>

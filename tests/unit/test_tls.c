@@ -1,9 +1,9 @@
 /* test_tls.c - certificate files -> what the other end of a handshake is shown. */
 #include "net/tls.h"
 
-#include "../support/certificate.h"
-#include "../support/folder.h"
-#include "caught.h"
+#include "support/caught.h"
+#include "support/certificate.h"
+#include "support/folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

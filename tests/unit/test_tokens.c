@@ -1,8 +1,8 @@
 /* test_tokens.c - a file of tokens -> who is let in. */
 #include "base/tokens.h"
 
-#include "../support/folder.h"
-#include "caught.h"
+#include "support/caught.h"
+#include "support/folder.h"
 
 #include <pthread.h>
 #include <setjmp.h>
