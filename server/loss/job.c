@@ -65,7 +65,9 @@ static enum job_status refuse_status(const struct job *job, enum mse_status stat
 {
     switch (status) {
     case MSE_ZERO_WEIGHTS:
-        return refuse(fault, REQUEST_ZERO_WEIGHTS);
+        refuse(fault, REQUEST_ZERO_WEIGHTS);
+        fault->input = REQUEST_WEIGHTS;
+        return JOB_BAD;
     case MSE_NEGATIVE_WEIGHT:
         return refuse_element(fault, REQUEST_NEGATIVE_WEIGHT, REQUEST_WEIGHTS,
                               &job->request.inputs[REQUEST_WEIGHTS], is_negative);

@@ -1,11 +1,11 @@
 /* test_connections.c - who must have moved on, and who has. */
 #include "net/connections.h"
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

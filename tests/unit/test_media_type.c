@@ -64,8 +64,7 @@ static void an_accept_header_is_weighed_by_its_closest_range(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct media_type_choice choice = {0};
         media_type_choose(&choice, rows[i].accept, "application/json");
-        if (media_type_quality(&choice) != rows[i].quality)
-            fail_msg("Accept: %s", rows[i].accept);
+        if (media_type_quality(&choice) != rows[i].quality) fail_msg("Accept: %s", rows[i].accept);
     }
 }
 

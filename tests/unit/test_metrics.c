@@ -16,8 +16,8 @@
 static const char *const names[] = {"/mse", "/healthz", "/readyz"};
 
 static const struct metrics_gauges gauges = {.routes = names,
-.route_count = 3,
-.requests = 3,
+                                             .route_count = 3,
+                                             .requests = 3,
                                              .connections = 7,
                                              .connections_limit = 10,
                                              .connections_kept = 5,

@@ -110,7 +110,7 @@ static void a_problem_needs_no_memory(void **state)
     cJSON_InitHooks(NULL);
     assert_int_equal(response.body, RESPONSE_CONSTANT);
     assert_int_equal(response.status, 503);
-    cJSON *document = cJSON_ParseWithLength(response.text, answer.length);
+    cJSON *document = cJSON_ParseWithLength(response.text, response.length);
     assert_string_equal(string_at(document, "type"), "/problems/memory-exhausted");
     cJSON_Delete(document);
 }
@@ -122,7 +122,8 @@ static void every_type_has_a_name_of_its_own_a_title_and_a_status(void **state)
         const char *name = problem_name((enum problem_type)i);
         assert_true(name[0] != '\0' && problem_title((enum problem_type)i)[0] != '\0');
         assert_in_range(problem_status((enum problem_type)i), 400, 599);
-        for (int j = 0; j < i; j++) assert_string_not_equal(name, problem_name((enum problem_type)j));
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(name, problem_name((enum problem_type)j));
     }
 }
 

@@ -4,6 +4,7 @@
  * The Makefile links this program with --wrap, so that allocations of our own come here; cJSON's
  * come by its hooks. */
 #include "exchange.h"
+#include "routes.h"
 
 #include <cjson/cJSON.h>
 #include <setjmp.h>
@@ -77,7 +78,7 @@ static unsigned status_of(const char *target, const char *body, long failing)
     if (body != NULL) exchange_receive(exchange, body, strlen(body));
     while (!exchange_respond(exchange, &answer)) continue;
     consume(&answer);
-    exchange_close(exchange);
+    exchange_close(exchange, EXCHANGE_COMPLETE);
     return answer.status;
 }
 
@@ -148,5 +149,6 @@ int main(void)
         cmocka_unit_test(a_large_request_survives_the_failure_of_any_allocation),
     };
     allocations_left = -1;
+    service.routes = routes;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
