@@ -99,9 +99,7 @@ static void requests_that_arrive_piece_by_piece_in_turns_get_their_own_answers(v
             begin_request(&callers[i], 1 + round * CONNECTIONS + i);
         send_in_turns(callers, CONNECTIONS);
         for (size_t i = CONNECTIONS; i-- > 0;) {
-            struct reply reply = wire_reply(&callers[i].wire, false);
-            reply_is(&reply, callers[i].answer.bytes);
-            reply_free(&reply);
+            response_expect(wire_response(&callers[i].wire, false), callers[i].answer.bytes);
         }
     }
     for (size_t i = 0; i < CONNECTIONS; i++) {
@@ -143,9 +141,7 @@ static void callers_that_die_harm_nobody(void **state)
     }
     send_in_turns(callers, 20);
     for (size_t i = 0; i < 20; i++) {
-        struct reply reply = wire_reply(&callers[i].wire, false);
-        reply_is(&reply, callers[i].answer.bytes);
-        reply_free(&reply);
+        response_expect(wire_response(&callers[i].wire, false), callers[i].answer.bytes);
         wire_close(&callers[i].wire);
         text_free(&callers[i].body);
         text_free(&callers[i].answer);

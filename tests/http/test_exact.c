@@ -101,15 +101,15 @@ static void every_number_is_the_exact_value_rounded_once_and_written_shortest(vo
         random_sample(&sample, &random, round % families_count);
         print_request(&body, &sample);
         print_answer(&answer, &sample);
-        struct reply reply = client_post(&suite_client, body.bytes);
+        struct response response = client_post(&suite_client, body.bytes);
         if (answer.length > 0) {
-            if (strcmp(reply.body.bytes, answer.bytes) != 0) print_message("%s\n", body.bytes);
-            reply_is(&reply, answer.bytes);
+            if (strcmp(response.body.bytes, answer.bytes) != 0) print_message("%s\n", body.bytes);
+            response_is(&response, answer.bytes);
         } else {
-            cJSON_Delete(reply_problem(&reply, 422, "overflow"));
+            cJSON_Delete(response_problem(&response, 422, "overflow"));
             overflows++;
         }
-        reply_free(&reply);
+        response_free(&response);
         text_free(&body);
         text_free(&answer);
     }

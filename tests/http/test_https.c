@@ -14,11 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
-
 static char folder[FOLDER_PATH_MAX];
 static char certificate_file[FOLDER_PATH_MAX + 8]; /* the server's */
 static char key_file[FOLDER_PATH_MAX + 8];
@@ -60,8 +55,7 @@ static int remove_files(void **state)
 
 static void write_pair(const struct certificate *pair)
 {
-    certificate_write(certificate_file, (const struct certificate *[]){pair, NULL});
-    certificate_write_key(key_file, pair);
+    certificate_write_pair(certificate_file, key_file, pair);
 }
 
 /* A server of our own with the old certificate. */
@@ -101,7 +95,7 @@ static void expect_service(const struct service *service, void (*configure)(CURL
     struct client client;
     client_init(&client, service);
     client.configure = configure;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
 }
 
@@ -194,7 +188,7 @@ static void who_does_not_speak_tls_costs_only_his_connection(void **state)
     start_encrypted(&service);
     client_init(&client, &service);
     client.configure = trust_old;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     for (size_t i = 0; i < COUNT(openings); i++) {
         struct wire wire;
         wire_connect(&wire, &service);
@@ -202,14 +196,14 @@ static void who_does_not_speak_tls_costs_only_his_connection(void **state)
         shutdown(wire.socket, SHUT_WR);
         expect_end_without_http(&wire);
         wire_close(&wire);
-        client_expect(&client, good, good_answer);
+        client_expect(&client, good_body, good_response);
     }
     struct wire silent;
     struct wire gone;
     wire_connect(&silent, &service);
     wire_connect(&gone, &service);
     wire_abort(&gone);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(client.connections, 1);
     wire_close(&silent);
     client_free(&client);
@@ -251,7 +245,7 @@ static void answers_are_the_same_as_without_tls(void **state)
     clients[1].configure = trust_old;
     for (size_t c = 0; c < COUNT(counts); c++) {
         struct text body = {0};
-        struct reply replies[2];
+        struct response replies[2];
         text_printf(&body, "{\"reduction\":\"none\",\"gradients\":[],\"predictions\":[0");
         for (size_t i = 1; i < counts[c]; i++) text_printf(&body, ",%zu.25", i % 1000);
         text_printf(&body, "],\"targets\":[1");
@@ -266,7 +260,7 @@ static void answers_are_the_same_as_without_tls(void **state)
         assert_true(replies[1].body.length > counts[c] * 6);
         assert_int_equal(replies[1].body.length, replies[0].body.length);
         assert_memory_equal(replies[1].body.bytes, replies[0].body.bytes, replies[0].body.length);
-        for (int i = 0; i < 2; i++) reply_free(&replies[i]);
+        for (int i = 0; i < 2; i++) response_free(&replies[i]);
         text_free(&body);
     }
     for (int i = 0; i < 2; i++) {
@@ -352,7 +346,7 @@ static void a_new_certificate_is_for_new_connections_and_old_ones_go_on(void **s
     start_encrypted(&service);
     client_init(&client, &service);
     client.configure = trust_old;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
 
     write_pair(&new);
     expect_service(&service, trust_old); /* not before the signal */
@@ -360,16 +354,16 @@ static void a_new_certificate_is_for_new_connections_and_old_ones_go_on(void **s
     service_await_line(&service, "new connections get the certificate that was read");
     client_init(&later, &service);
     later.configure = trust_new;
-    client_expect(&later, good, good_answer);
+    client_expect(&later, good_body, good_response);
     assert_int_equal(code_for(&service, old_file), CURLE_PEER_FAILED_VERIFICATION);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(client.connections, 1);
 
     write_pair(&old);
     service_signal(&service, SIGHUP);
     service_await_line(&service, "new connections get the certificate that was read");
-    client_expect(&later, good, good_answer);
-    client_expect(&client, good, good_answer);
+    client_expect(&later, good_body, good_response);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(later.connections, 1);
     assert_int_equal(client.connections, 1);
     expect_service(&service, trust_old);
@@ -425,7 +419,7 @@ static void *keep_calling(void *context)
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CAINFO, both_file);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, good);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const void *)good_body);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
     curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, caller->keeps ? 0L : 1L);
     while (!atomic_load(caller->done)) {

@@ -65,14 +65,14 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     size_t idle = memory_of(&service, "VmRSS");
 
     print_request(&body, ELEMENTS, weighted);
-    struct reply reply = client_send(
+    struct response response = client_send(
         &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
-    assert_int_equal(reply.status, 200);
+    assert_int_equal(response.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
     print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n",
                   idle / 1024, peak / 1024, (double)(peak - idle) / (double)ELEMENTS,
                   body.length / 1000000);
-    reply_free(&reply);
+    response_free(&response);
     text_free(&body);
     client_free(&client);
     service_close(&service);
@@ -109,9 +109,7 @@ static void a_budget_of_20_bytes_an_element_is_enough(void **state)
     text_printf(&body, ",");
     print_member(&body, "targets", "0", ",0", ELEMENTS);
     text_printf(&body, ",\"gradients\":[\"predictions\"]}");
-    struct reply reply = client_post(&client, body.bytes);
-    assert_int_equal(reply.status, 200);
-    reply_free(&reply);
+    response_expect_status(client_post(&client, body.bytes), 200);
     text_free(&body);
     client_free(&client);
     service_close(&service);

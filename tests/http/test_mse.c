@@ -12,11 +12,11 @@ static void the_call_in_the_readme_is_answered_as_it_says(void **state)
 {
     (void)state;
     /* curl -d sends this media type unasked */
-    struct reply reply = client_send(
-        &suite_client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
-                                        .content_type = "application/x-www-form-urlencoded"});
-    reply_is(&reply, "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
-    reply_free(&reply);
+    response_expect(
+        client_send(&suite_client,
+                    (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
+                                     .content_type = "application/x-www-form-urlencoded"}),
+        "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
 }
 
 static char *read_file(const char *path)
@@ -47,10 +47,10 @@ static void the_worked_example_gives_every_published_digit(void **state)
     char *body = read_file("tests/data/worked_example/request.json");
     char *file = read_file("tests/data/worked_example/published.json");
     cJSON *published = cJSON_Parse(file);
-    struct reply reply = client_post(&suite_client, body);
-    assert_int_equal(reply.status, 200);
+    struct response response = client_post(&suite_client, body);
+    assert_int_equal(response.status, 200);
 
-    cJSON *answer = cJSON_Parse(reply.body.bytes);
+    cJSON *answer = cJSON_Parse(response.body.bytes);
     const cJSON *loss = cJSON_GetObjectItemCaseSensitive(answer, "loss");
     const cJSON *losses = cJSON_GetObjectItemCaseSensitive(published, "loss");
     expect_published(loss, cJSON_GetArrayItem(losses, 0), 12);
@@ -64,7 +64,7 @@ static void the_worked_example_gives_every_published_digit(void **state)
         expect_published(cJSON_GetArrayItem(gradient, i), cJSON_GetArrayItem(expected, i), 6);
 
     cJSON_Delete(answer);
-    reply_free(&reply);
+    response_free(&response);
     cJSON_Delete(published);
     free(file);
     free(body);

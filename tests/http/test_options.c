@@ -9,11 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define ROOM         8192
-
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
+#define ROOM 8192
 
 static char out[ROOM];
 static char error[ROOM];
@@ -78,7 +74,7 @@ static void expect_service(const char *const *options)
     struct client client;
     service_start(&service, options);
     client_init(&client, &service);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
     service_close(&service);
 }
@@ -103,7 +99,7 @@ static void ipv6_is_served_where_the_machine_has_it(void **state)
     service_start(&service, (const char *const[]){"--listen", "[::1]:0", NULL});
     assert_string_equal(service.host, "::1");
     client_init(&client, &service);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
     service_close(&service);
 }
@@ -149,11 +145,8 @@ static void closed_standard_descriptors_become_no_sockets(void **state)
         assert_true(i < 1000);
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     }
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-               strlen(good), good);
-    struct reply reply = wire_reply(&wire, false);
-    reply_is(&reply, good_answer);
-    reply_free(&reply);
+    wire_post(&wire, "", good_body);
+    response_expect(wire_response(&wire, false), good_response);
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
         char name[64], target[64] = "";
         snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)service.pid, descriptor);

@@ -73,6 +73,12 @@ void wire_print(struct wire *wire, const char *format, ...)
     free(bytes);
 }
 
+void wire_post(struct wire *wire, const char *headers, const char *body)
+{
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n%s\r\n%s",
+               strlen(body), headers, body);
+}
+
 void wire_chunk(struct wire *wire, const char *bytes, size_t length)
 {
     struct text chunk = {0};
@@ -138,27 +144,27 @@ void wire_await(struct wire *wire)
         fail_msg("the connection ended where an answer was to come");
 }
 
-struct reply wire_reply(struct wire *wire, bool to_head)
+struct response wire_response(struct wire *wire, bool to_head)
 {
-    struct reply reply = {0};
+    struct response response = {0};
     char value[64];
 
-    take_until(wire, &reply.headers, "\r\n\r\n");
-    if (sscanf(reply.headers.bytes, "HTTP/1.%*1[01] %3ld", &reply.status) != 1)
-        fail_msg("no answer: %s", reply.headers.bytes);
-    text_append(&reply.body, "", 0);
-    if (to_head || reply.status < 200 || reply.status == 204) return reply;
-    if (reply_header(&reply, "Transfer-Encoding", value, sizeof value)) {
+    take_until(wire, &response.headers, "\r\n\r\n");
+    if (sscanf(response.headers.bytes, "HTTP/1.%*1[01] %3ld", &response.status) != 1)
+        fail_msg("no answer: %s", response.headers.bytes);
+    text_append(&response.body, "", 0);
+    if (to_head || response.status < 200 || response.status == 204) return response;
+    if (response_header(&response, "Transfer-Encoding", value, sizeof value)) {
         assert_string_equal(value, "chunked");
-        take_chunks(wire, &reply.body);
-    } else if (reply_header(&reply, "Content-Length", value, sizeof value)) {
-        take(wire, &reply.body, strtoul(value, NULL, 10));
+        take_chunks(wire, &response.body);
+    } else if (response_header(&response, "Content-Length", value, sizeof value)) {
+        take(wire, &response.body, strtoul(value, NULL, 10));
     } else {
         while (receive(wire)) {
         }
-        take(wire, &reply.body, wire->received.length);
+        take(wire, &response.body, wire->received.length);
     }
-    return reply;
+    return response;
 }
 
 bool wire_is_closed(struct wire *wire)

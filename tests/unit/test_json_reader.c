@@ -1,16 +1,12 @@
 /* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every
  * byte; see reading.h for the notation. */
+#include "support/cmocka_all.h"
 #include "support/guarded.h"
 #include "support/reading.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct row {
     const char *text;
@@ -507,7 +503,7 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
     (void)state;
     static const char *const ends[] = {"", "e5", "E+0"};
     char text[5000];
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    for (size_t i = 0; i < COUNT(ends); i++) {
         for (int digits = 4095; digits <= 4098; digits++) {
             int number = digits - (int)strlen(ends[i]);
             int n = sprintf(text, "[[2,0.%0*d%s,3]]", number - 2, 1, ends[i]);
@@ -612,7 +608,7 @@ static void a_hundred_thousand_elements_are_read_whatever_the_layout(void **stat
     (void)state;
     static const char *const units[] = {"%d,", "%d, ", "%d.5,\n      ", "%d ,\t", "%de0\r\n,"};
     enum { COUNT = 100000 };
-    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+    for (size_t u = 0; u < COUNT(units); u++) {
         char *text = malloc(COUNT * 16);
         assert_non_null(text);
         size_t length = 1;

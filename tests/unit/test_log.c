@@ -2,19 +2,14 @@
 #include "base/log.h"
 
 #include "support/caught.h"
+#include "support/cmocka_all.h"
 
 #include <cjson/cJSON.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static int count_lines(const char *text)
 {

@@ -3,20 +3,13 @@
 
 #include "support/caught.h"
 #include "support/certificate.h"
+#include "support/cmocka_all.h"
 #include "support/folder.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char folder[FOLDER_PATH_MAX];
 static char certificate_file[FOLDER_PATH_MAX + 8];
@@ -46,8 +39,7 @@ static int remove_files(void **state)
 
 static void write_pair(const struct certificate *pair)
 {
-    certificate_write(certificate_file, (const struct certificate *[]){pair, NULL});
-    certificate_write_key(key_file, pair);
+    certificate_write_pair(certificate_file, key_file, pair);
 }
 
 static struct tls *open_pair(const struct certificate *pair)

@@ -2,23 +2,16 @@
 #include "base/tokens.h"
 
 #include "support/caught.h"
+#include "support/cmocka_all.h"
 #include "support/folder.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char folder[FOLDER_PATH_MAX];
 static char file[FOLDER_PATH_MAX + 8];
