@@ -50,7 +50,7 @@ static void expect_let_in(const char *authorization)
         good_response);
 }
 
-/* The request is answered 401 with this challenge, in full, and the connection goes on. */
+/* The request gets a whole 401 with this challenge, and the connection goes on. */
 static void expect_refused(struct request request, const char *challenge)
 {
     struct response response = client_send(&client, request);
@@ -66,7 +66,7 @@ static void expect_refused(struct request request, const char *challenge)
     assert_int_equal(client.connections, 1);
 }
 
-static void who_shows_a_token_is_served(void **state)
+static void a_request_with_a_token_is_served(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -88,7 +88,7 @@ static void who_shows_a_token_is_served(void **state)
     wire_close(&wire);
 }
 
-static void who_shows_none_is_told_that_one_is_needed(void **state)
+static void a_request_without_a_token_is_challenged(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -112,7 +112,7 @@ static void who_shows_none_is_told_that_one_is_needed(void **state)
     expect_refused((struct request){.path = "/metrics", .method = "HEAD"}, UNKNOWN);
 }
 
-static void who_shows_a_wrong_one_is_told_so(void **state)
+static void a_wrong_token_is_an_invalid_one(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -147,7 +147,7 @@ static void who_shows_a_wrong_one_is_told_so(void **state)
     text_free(&longest);
 }
 
-static void what_tells_nothing_stays_open(void **state)
+static void paths_without_secrets_need_no_token(void **state)
 {
     (void)state;
     static const struct {
@@ -170,7 +170,7 @@ static void what_tells_nothing_stays_open(void **state)
     }
 }
 
-static void a_token_is_asked_for_after_the_method_and_before_the_body(void **state)
+static void the_token_is_checked_after_the_method_and_before_the_body(void **state)
 {
     (void)state;
     static const struct {
@@ -193,7 +193,7 @@ static void a_token_is_asked_for_after_the_method_and_before_the_body(void **sta
         assert_int_equal(client.connections, 1);
     }
     static const char *const heads[] = {
-        "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before leave to send it */
+        "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before 100 */
         "Content-Length: 1099511627776\r\n",              /* before 413 */
     };
     for (size_t i = 0; i < COUNT(heads); i++) {
@@ -228,7 +228,7 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
     service_close(&changing);
 }
 
-static void a_file_of_no_use_leaves_the_tokens(void **state)
+static void an_unusable_file_leaves_the_tokens(void **state)
 {
     (void)state;
     struct service changing;
@@ -253,7 +253,7 @@ static void a_file_of_no_use_leaves_the_tokens(void **state)
     folder_write_text(token_file, "sesame\nopen-sesame\n");
 }
 
-static void a_signal_means_nothing_where_there_is_no_file(void **state)
+static void a_signal_changes_nothing_without_a_file(void **state)
 {
     (void)state;
     struct service plain;
@@ -347,7 +347,7 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     text_free(&log);
 }
 
-static void a_server_does_not_start_with_a_file_of_no_use(void **state)
+static void a_server_does_not_start_with_an_unusable_file(void **state)
 {
     (void)state;
     char bad_file[FOLDER_PATH_MAX + 8];
@@ -376,17 +376,17 @@ static void a_server_does_not_start_with_a_file_of_no_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_shows_a_token_is_served),
-        cmocka_unit_test(who_shows_none_is_told_that_one_is_needed),
-        cmocka_unit_test(who_shows_a_wrong_one_is_told_so),
-        cmocka_unit_test(what_tells_nothing_stays_open),
-        cmocka_unit_test(a_token_is_asked_for_after_the_method_and_before_the_body),
+        cmocka_unit_test(a_request_with_a_token_is_served),
+        cmocka_unit_test(a_request_without_a_token_is_challenged),
+        cmocka_unit_test(a_wrong_token_is_an_invalid_one),
+        cmocka_unit_test(paths_without_secrets_need_no_token),
+        cmocka_unit_test(the_token_is_checked_after_the_method_and_before_the_body),
         cmocka_unit_test(tokens_change_at_a_signal_on_connections_that_are_open),
-        cmocka_unit_test(a_file_of_no_use_leaves_the_tokens),
-        cmocka_unit_test(a_signal_means_nothing_where_there_is_no_file),
+        cmocka_unit_test(an_unusable_file_leaves_the_tokens),
+        cmocka_unit_test(a_signal_changes_nothing_without_a_file),
         cmocka_unit_test(the_log_never_holds_a_token),
         cmocka_unit_test(tokens_that_others_may_read_are_warned_of),
-        cmocka_unit_test(a_server_does_not_start_with_a_file_of_no_use),
+        cmocka_unit_test(a_server_does_not_start_with_an_unusable_file),
     };
     return cmocka_run_group_tests_name("test_bearer", tests, open_service, close_service);
 }

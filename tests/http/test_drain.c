@@ -1,4 +1,4 @@
-/* test_drain.c - how a server stops: what is under way is answered, nothing new is begun. Starts
+/* test_drain.c - how a server stops: what is under way is finished, nothing new is begun. Starts
  * servers of its own. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Opens a connection and has a request answered on it, so that it is a kept one. */
+/* Opens a connection and has a request served on it, so that it is a kept one. */
 static void open_kept(struct wire *wire, const struct service *service)
 {
     wire_connect(wire, service);
@@ -17,7 +17,7 @@ static void open_kept(struct wire *wire, const struct service *service)
     response_expect_status(wire_response(wire, false), 200);
 }
 
-/* Sends a request's head and waits for the leave to go on: from then on it is under way. */
+/* Sends a request's head and waits for 100: from then on it is under way. */
 static void begin_request(struct wire *wire, const struct service *service, size_t length)
 {
     wire_connect(wire, service);
@@ -37,8 +37,8 @@ static void expect_draining(const struct response *response)
     response_has_header(response, "Connection", "close");
 }
 
-/* Asks for readiness until an answer closes the connection, since the signal has been seen: unless
- * that came between the answer's status and its head, it is a refusal. */
+/* Asks for readiness until a response closes the connection, since the signal has been seen: unless
+ * that came between the response's status and its head, it is a refusal. */
 static void await_drain(struct wire *probe)
 {
     for (bool is_open = true; is_open;) {
@@ -84,7 +84,7 @@ static void sigterm_and_sigint_stop_an_idle_server_with_0(void **state)
     an_idle_server_exits_with_0_on(SIGINT);
 }
 
-static void a_request_under_way_is_answered_and_new_ones_are_refused(void **state)
+static void a_request_under_way_is_finished_and_new_ones_are_refused(void **state)
 {
     (void)state;
     struct service service;
@@ -129,42 +129,42 @@ static void a_request_under_way_is_answered_and_new_ones_are_refused(void **stat
     assert_int_equal(service_wait(&service), 0);
 }
 
-/* An answer of some megabytes, more than sockets buffer, that its caller begins to read only when
+/* A response of some megabytes, more than sockets buffer, that its client begins to read only when
  * the server drains. */
-static void an_answer_under_way_is_sent_to_its_end(void **state)
+static void a_response_under_way_is_sent_to_its_end(void **state)
 {
     (void)state;
     const size_t n = 500000;
     struct service service;
     struct wire busy, probe;
     struct text body = {0};
-    struct text answer = {0};
+    struct text expected = {0};
     text_printf(&body, "{\"predictions\":[123456789");
     text_repeat(&body, ",123456789", n - 1);
     text_printf(&body, "],\"targets\":[0");
     text_repeat(&body, ",0", n - 1);
     text_printf(&body, "],\"reduction\":\"none\",\"gradients\":[\"predictions\"]}");
-    text_printf(&answer, "{\"loss\":[15241578750190520");
-    text_repeat(&answer, ",15241578750190520", n - 1);
-    text_printf(&answer, "],\"gradients\":{\"predictions\":[246913578");
-    text_repeat(&answer, ",246913578", n - 1);
-    text_printf(&answer, "]}}");
+    text_printf(&expected, "{\"loss\":[15241578750190520");
+    text_repeat(&expected, ",15241578750190520", n - 1);
+    text_printf(&expected, "],\"gradients\":{\"predictions\":[246913578");
+    text_repeat(&expected, ",246913578", n - 1);
+    text_printf(&expected, "]}}");
 
     service_start(&service, NULL);
     open_kept(&probe, &service);
     wire_connect(&busy, &service);
     wire_post(&busy, "", body.bytes);
-    wire_await(&busy); /* the answer has begun */
+    wire_await(&busy); /* the response has begun */
     service_signal(&service, SIGTERM);
     await_drain(&probe);
-    response_expect(wire_response(&busy, false), answer.bytes);
+    response_expect(wire_response(&busy, false), expected.bytes);
     wire_close(&busy);
     assert_int_equal(service_wait(&service), 0);
     text_free(&body);
-    text_free(&answer);
+    text_free(&expected);
 }
 
-static void many_requests_under_way_are_all_answered(void **state)
+static void many_requests_under_way_are_all_finished(void **state)
 {
     (void)state;
     struct service service;
@@ -182,7 +182,7 @@ static void many_requests_under_way_are_all_answered(void **state)
     assert_int_equal(service_wait(&service), 0);
 }
 
-static void a_caller_that_dies_does_not_keep_the_server(void **state)
+static void a_client_that_dies_does_not_keep_the_server(void **state)
 {
     (void)state;
     struct service service;
@@ -221,10 +221,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sigterm_and_sigint_stop_an_idle_server_with_0),
-        cmocka_unit_test(a_request_under_way_is_answered_and_new_ones_are_refused),
-        cmocka_unit_test(an_answer_under_way_is_sent_to_its_end),
-        cmocka_unit_test(many_requests_under_way_are_all_answered),
-        cmocka_unit_test(a_caller_that_dies_does_not_keep_the_server),
+        cmocka_unit_test(a_request_under_way_is_finished_and_new_ones_are_refused),
+        cmocka_unit_test(a_response_under_way_is_sent_to_its_end),
+        cmocka_unit_test(many_requests_under_way_are_all_finished),
+        cmocka_unit_test(a_client_that_dies_does_not_keep_the_server),
         cmocka_unit_test(a_second_signal_ends_it_at_once_with_1),
         cmocka_unit_test(the_drain_timeout_ends_it_with_1),
     };

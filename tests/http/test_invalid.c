@@ -1,5 +1,5 @@
-/* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault,
- * and costs one request. For any running server. */
+/* test_invalid.c - what is JSON but no request that can be served gets 422, names the value at
+ * fault, and costs one request. For any running server. */
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ struct row {
     const char *says;    /* in the detail; NULL: whatever it says */
 };
 
-/* Posts each body; after it, on the same connection, a request is answered as ever. */
+/* Posts each body; after it, on the same connection, a request is served as ever. */
 static void expect_all(const struct row *rows, size_t count, const char *slug)
 {
     for (size_t i = 0; i < count; i++) {
@@ -229,7 +229,7 @@ static void nothing_is_broadcast(void **state)
     expect_all(rows, COUNT(rows), "shape-mismatch");
 }
 
-static void there_is_an_element(void **state)
+static void an_empty_array_is_refused(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -390,7 +390,7 @@ static void what_no_request_needs_is_bounded(void **state)
     assert_int_equal(suite_client.connections, 1);
 }
 
-/* The caller's own text, repeated in a detail and cut there, must not be cut within a character. */
+/* The client's own text, repeated in a detail and cut there, must not be cut within a character. */
 static void a_problem_is_utf_8_wherever_its_text_is_cut(void **state)
 {
     (void)state;
@@ -424,7 +424,7 @@ int main(void)
         cmocka_unit_test(reduction_and_gradients_name_what_there_is),
         cmocka_unit_test(arrays_are_rectangular),
         cmocka_unit_test(nothing_is_broadcast),
-        cmocka_unit_test(there_is_an_element),
+        cmocka_unit_test(an_empty_array_is_refused),
         cmocka_unit_test(numbers_are_within_the_range_of_double),
         cmocka_unit_test(weights_are_not_negative),
         cmocka_unit_test(a_mean_has_some_weight),

@@ -158,7 +158,7 @@ static void memory_is_shared_by_the_requests_under_way(void **state)
     service_close(&service);
 }
 
-static void who_dies_gives_memory_back(void **state)
+static void a_client_that_dies_gives_memory_back(void **state)
 {
     (void)state;
     struct service service;
@@ -191,7 +191,7 @@ int main(void)
         cmocka_unit_test(a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds),
         cmocka_unit_test(a_request_past_the_memory_limit_is_refused_and_its_memory_given_back),
         cmocka_unit_test(memory_is_shared_by_the_requests_under_way),
-        cmocka_unit_test(who_dies_gives_memory_back),
+        cmocka_unit_test(a_client_that_dies_gives_memory_back),
     };
     return cmocka_run_group_tests_name("test_limits", tests, NULL, NULL);
 }

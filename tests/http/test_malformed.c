@@ -21,7 +21,7 @@ struct row {
         good, sizeof good - 1, bad, sizeof bad - 1 \
     }
 
-/* Posts each body; after it, on the same connection, a request is answered as ever. */
+/* Posts each body; after it, on the same connection, a request is served as ever. */
 static void expect_all(const struct row *rows, size_t count, const char *slug)
 {
     for (size_t i = 0; i < count; i++) {

@@ -145,7 +145,7 @@ static void memory_goes_back_to_the_system(void **state)
     service_close(&service);
 }
 
-/* Posts a request and reads the beginning of its answer only. */
+/* Posts a request and reads the beginning of its response only. */
 static void read_nothing_of(struct wire *wire, const struct service *service,
                             const struct text *body)
 {
@@ -157,9 +157,9 @@ static void read_nothing_of(struct wire *wire, const struct service *service,
     wire_await(wire);
 }
 
-/* Their answers, of 10 MB each, are written as they are read: beside its numbers a request holds
+/* Their responses, of 10 MB each, are written as they are read: beside its numbers a request holds
  * the connection's pool of 64 KB and little more, wherever it stands. */
-static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
+static void slow_readers_of_large_responses_cost_a_bounded_buffer(void **state)
 {
     enum { READERS = 8, ELEMENTS_EACH = 250000, BESIDE_NUMBERS = 96 * 1024 };
     (void)state;
@@ -211,7 +211,7 @@ int main(void)
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
         cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
-        cmocka_unit_test(slow_readers_of_large_answers_cost_a_bounded_buffer),
+        cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
     };
     return cmocka_run_group_tests_name("test_memory", tests, NULL, NULL);

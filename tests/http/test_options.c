@@ -37,7 +37,7 @@ static void help_names_every_option(void **state)
     assert_string_equal(error, "");
 }
 
-static void version_is_said(void **state)
+static void version_is_printed(void **state)
 {
     (void)state;
     assert_int_equal(run((const char *const[]){"--version", NULL}), 0);
@@ -104,7 +104,7 @@ static void ipv6_is_served_where_the_machine_has_it(void **state)
     service_close(&service);
 }
 
-static void a_port_in_use_is_said_in_one_line(void **state)
+static void a_port_in_use_is_reported_in_one_line(void **state)
 {
     (void)state;
     struct service service;
@@ -162,11 +162,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_names_every_option),
-        cmocka_unit_test(version_is_said),
+        cmocka_unit_test(version_is_printed),
         cmocka_unit_test(a_bad_option_is_one_line_that_names_it_and_status_2),
         cmocka_unit_test(options_in_range_start_a_server),
         cmocka_unit_test(ipv6_is_served_where_the_machine_has_it),
-        cmocka_unit_test(a_port_in_use_is_said_in_one_line),
+        cmocka_unit_test(a_port_in_use_is_reported_in_one_line),
         cmocka_unit_test(check_tells_a_live_server_from_a_dead_one),
         cmocka_unit_test(closed_standard_descriptors_become_no_sockets),
     };

@@ -52,7 +52,7 @@ static void head_has_the_headers_of_get_and_no_content(void **state)
     wire_close(&wire);
 }
 
-static void options_tells_the_methods(void **state)
+static void options_lists_the_methods(void **state)
 {
     (void)state;
     static const struct {
@@ -117,7 +117,7 @@ static void a_connection_is_kept_for_any_number_of_requests(void **state)
     assert_int_equal(suite_client.connections, 1);
 }
 
-static void who_asks_for_the_connections_end_gets_it(void **state)
+static void a_connection_is_closed_on_request(void **state)
 {
     (void)state;
     struct wire wire;
@@ -131,7 +131,7 @@ static void who_asks_for_the_connections_end_gets_it(void **state)
     wire_close(&wire);
 }
 
-/* Requests of many kinds, written at once, and what each is answered. */
+/* Requests of many kinds, written at once, and the response to each. */
 static const struct {
     const char *request;
     long status;
@@ -156,7 +156,7 @@ static const struct {
     {"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", 200, false, "{\"status\":\"ready\"}"},
 };
 
-static void pipelined_requests_are_answered_in_their_order(void **state)
+static void pipelined_requests_get_responses_in_their_order(void **state)
 {
     (void)state;
     struct wire wire;
@@ -197,7 +197,7 @@ static void a_request_may_be_cut_at_any_byte(void **state)
 
 /* ---- bodies */
 
-static void who_expects_leave_gets_it_and_then_the_answer(void **state)
+static void a_request_that_expects_continue_gets_100_and_its_response(void **state)
 {
     (void)state;
     struct wire wire;
@@ -235,7 +235,7 @@ static void an_empty_body_is_malformed_json_in_any_framing(void **state)
     wire_close(&wire);
 }
 
-static void a_body_nobody_asked_for_is_read_and_ignored(void **state)
+static void a_body_of_a_method_without_one_is_read_and_ignored(void **state)
 {
     (void)state;
     struct wire wire;
@@ -251,7 +251,7 @@ static void a_body_nobody_asked_for_is_read_and_ignored(void **state)
     wire_close(&wire);
 }
 
-/* A request with n elements whose answer has three numbers for each. */
+/* A request with n elements whose response has three numbers for each. */
 static void print_large(struct text *body, size_t n)
 {
     text_printf(body, "{\"predictions\":[0");
@@ -261,7 +261,7 @@ static void print_large(struct text *body, size_t n)
     text_printf(body, "],\"reduction\":\"none\"}");
 }
 
-static void http_1_0_is_spoken_too(void **state)
+static void http_1_0_is_served(void **state)
 {
     (void)state;
     struct text body = {0};
@@ -291,7 +291,7 @@ static void http_1_0_is_spoken_too(void **state)
     text_free(&body);
 }
 
-static void a_small_answer_tells_its_length(void **state)
+static void a_small_response_has_a_content_length(void **state)
 {
     (void)state;
     static const char *const bodies[] = {good_body, "{", "[]",
@@ -325,17 +325,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head_has_the_headers_of_get_and_no_content),
-        cmocka_unit_test(options_tells_the_methods),
+        cmocka_unit_test(options_lists_the_methods),
         cmocka_unit_test(a_path_means_the_same_however_it_is_spelled),
         cmocka_unit_test(a_connection_is_kept_for_any_number_of_requests),
-        cmocka_unit_test(who_asks_for_the_connections_end_gets_it),
-        cmocka_unit_test(pipelined_requests_are_answered_in_their_order),
+        cmocka_unit_test(a_connection_is_closed_on_request),
+        cmocka_unit_test(pipelined_requests_get_responses_in_their_order),
         cmocka_unit_test(a_request_may_be_cut_at_any_byte),
-        cmocka_unit_test(who_expects_leave_gets_it_and_then_the_answer),
+        cmocka_unit_test(a_request_that_expects_continue_gets_100_and_its_response),
         cmocka_unit_test(an_empty_body_is_malformed_json_in_any_framing),
-        cmocka_unit_test(a_body_nobody_asked_for_is_read_and_ignored),
-        cmocka_unit_test(http_1_0_is_spoken_too),
-        cmocka_unit_test(a_small_answer_tells_its_length),
+        cmocka_unit_test(a_body_of_a_method_without_one_is_read_and_ignored),
+        cmocka_unit_test(http_1_0_is_served),
+        cmocka_unit_test(a_small_response_has_a_content_length),
         cmocka_unit_test(a_hundred_headers_are_served),
     };
     return cmocka_run_group_tests_name("test_protocol", tests, suite_open, suite_close);

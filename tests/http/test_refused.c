@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The request is answered with this problem, and the connection stays usable. */
+/* The response to the request is this problem, and the connection stays usable. */
 static struct response expect_problem(struct request request, int status, const char *slug)
 {
     struct response response = client_send(&suite_client, request);
@@ -133,7 +133,7 @@ static void a_body_that_is_compressed_is_refused(void **state)
         good_response);
 }
 
-static void accept_is_heeded_by_its_closest_range(void **state)
+static void accept_is_decided_by_its_closest_range(void **state)
 {
     (void)state;
     static const char *const accepting[] = {
@@ -168,7 +168,7 @@ static void accept_is_heeded_by_its_closest_range(void **state)
     }
 }
 
-static void what_is_read_is_given_whatever_is_accepted(void **state)
+static void what_get_serves_does_not_depend_on_accept(void **state)
 {
     (void)state;
     static const struct {
@@ -245,7 +245,7 @@ static void a_body_that_is_announced_too_large_is_refused_before_it_is_sent(void
                           "not-found");
 }
 
-static void who_waits_for_leave_is_refused_at_once(void **state)
+static void a_request_that_expects_continue_is_refused_at_once(void **state)
 {
     (void)state;
     expect_at_the_headers(
@@ -272,11 +272,11 @@ int main(void)
         cmocka_unit_test(json_is_read_under_its_own_name_under_none_and_under_that_of_curl),
         cmocka_unit_test(another_media_type_is_refused_with_the_one_there_is),
         cmocka_unit_test(a_body_that_is_compressed_is_refused),
-        cmocka_unit_test(accept_is_heeded_by_its_closest_range),
-        cmocka_unit_test(what_is_read_is_given_whatever_is_accepted),
+        cmocka_unit_test(accept_is_decided_by_its_closest_range),
+        cmocka_unit_test(what_get_serves_does_not_depend_on_accept),
         cmocka_unit_test(the_first_thing_wrong_decides),
         cmocka_unit_test(a_body_that_is_announced_too_large_is_refused_before_it_is_sent),
-        cmocka_unit_test(who_waits_for_leave_is_refused_at_once),
+        cmocka_unit_test(a_request_that_expects_continue_is_refused_at_once),
     };
     return cmocka_run_group_tests_name("test_refused", tests, suite_open, suite_close);
 }

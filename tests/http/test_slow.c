@@ -1,4 +1,4 @@
-/* test_slow.c - callers who take their time: what a request, an idle connection and too many of
+/* test_slow.c - clients that take their time: what a request, an idle connection and too many of
  * them may cost. Starts servers of its own. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Sends one byte after the other, a pause before each, until the server closes or has answered. */
+/* Sends one byte after the other, a pause before each, until the server closes. */
 static void drip(struct wire *wire, const char *byte, int times)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -29,7 +29,7 @@ static void post_good(struct wire *wire)
     response_expect(wire_response(wire, false), good_response);
 }
 
-static void a_request_that_takes_too_long_is_answered_408(void **state)
+static void a_request_that_takes_too_long_gets_408(void **state)
 {
     (void)state;
     static const struct {
@@ -82,7 +82,7 @@ static void a_connection_without_a_request_is_closed(void **state)
 }
 
 /* The end comes in one segment with the last bytes, where it is easily missed. */
-static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **state)
+static void a_client_that_ends_half_way_is_closed_at_once(void **state)
 {
     static const char *const pieces[] = {
         "G", "POST /mse HTTP/1.1\r\nHost: a\r\n",
@@ -103,7 +103,7 @@ static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **st
     service_close(&service);
 }
 
-static void a_caller_that_ends_its_side_gets_its_answer(void **state)
+static void a_client_that_shuts_its_side_down_gets_its_response(void **state)
 {
     (void)state;
     struct service service;
@@ -124,7 +124,7 @@ static void a_caller_that_ends_its_side_gets_its_answer(void **state)
     service_close(&service);
 }
 
-static void slow_callers_cost_others_nothing(void **state)
+static void slow_clients_cost_others_nothing(void **state)
 {
     (void)state;
     enum { SLOW = 50 };
@@ -145,33 +145,33 @@ static void slow_callers_cost_others_nothing(void **state)
     service_close(&service);
 }
 
-static void one_connection_too_many_is_told_so_and_harms_nobody(void **state)
+static void one_connection_too_many_gets_503_and_harms_no_other(void **state)
 {
     (void)state;
     struct service service;
     struct wire served[3];
-    struct wire surplus;
+    struct wire extra;
     service_start(&service, (const char *const[]){"--max-connections", "3", NULL});
     for (int i = 0; i < 3; i++) {
         wire_connect(&served[i], &service);
         post_good(&served[i]);
     }
     for (int i = 0; i < 5; i++) {
-        wire_connect(&surplus, &service);
-        wire_post(&surplus, "", good_body);
-        struct response response = wire_response(&surplus, false);
+        wire_connect(&extra, &service);
+        wire_post(&extra, "", good_body);
+        struct response response = wire_response(&extra, false);
         response_is_problem(&response, 503, "too-many-connections", NULL, -1);
         response_has_header(&response, "Retry-After", "1");
         response_has_header(&response, "Connection", "close");
         response_free(&response);
-        wire_close(&surplus);
+        wire_close(&extra);
     }
     for (int i = 0; i < 3; i++) post_good(&served[i]);
     for (int i = 0; i < 3; i++) wire_close(&served[i]);
     service_close(&service);
 }
 
-static void who_does_not_read_the_log_holds_nobody_up(void **state)
+static void a_log_that_is_not_read_delays_no_request(void **state)
 {
     (void)state;
     struct service service;
@@ -188,7 +188,7 @@ static void who_does_not_read_the_log_holds_nobody_up(void **state)
     close(service.log);
 }
 
-static void headers_over_the_limit_are_answered_431(void **state)
+static void headers_over_the_limit_get_431(void **state)
 {
     (void)state;
     struct service service;
@@ -207,14 +207,14 @@ static void headers_over_the_limit_are_answered_431(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_that_takes_too_long_is_answered_408),
+        cmocka_unit_test(a_request_that_takes_too_long_gets_408),
         cmocka_unit_test(a_connection_without_a_request_is_closed),
-        cmocka_unit_test(a_caller_that_ends_half_way_is_let_go_long_before_its_time),
-        cmocka_unit_test(a_caller_that_ends_its_side_gets_its_answer),
-        cmocka_unit_test(slow_callers_cost_others_nothing),
-        cmocka_unit_test(one_connection_too_many_is_told_so_and_harms_nobody),
-        cmocka_unit_test(who_does_not_read_the_log_holds_nobody_up),
-        cmocka_unit_test(headers_over_the_limit_are_answered_431),
+        cmocka_unit_test(a_client_that_ends_half_way_is_closed_at_once),
+        cmocka_unit_test(a_client_that_shuts_its_side_down_gets_its_response),
+        cmocka_unit_test(slow_clients_cost_others_nothing),
+        cmocka_unit_test(one_connection_too_many_gets_503_and_harms_no_other),
+        cmocka_unit_test(a_log_that_is_not_read_delays_no_request),
+        cmocka_unit_test(headers_over_the_limit_get_431),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

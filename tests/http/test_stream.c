@@ -1,4 +1,4 @@
-/* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut.
+/* test_stream.c - a response depends neither on the size of a request nor on how its body is cut.
  * For any running server. */
 #include "support/random.h"
 #include "support/rational.h"
@@ -71,7 +71,7 @@ static void expect_large(size_t n, bool chunked)
     free(gradient);
 }
 
-static void requests_of_any_size_are_answered_in_full(void **state)
+static void requests_of_any_size_get_whole_responses(void **state)
 {
     (void)state;
     static const size_t sizes[] = {100, 1000, 2047, 2048, 2049, 10000, 100000};
@@ -81,7 +81,7 @@ static void requests_of_any_size_are_answered_in_full(void **state)
     }
 }
 
-static void a_million_elements_are_answered_in_full(void **state)
+static void a_million_elements_get_a_whole_response(void **state)
 {
     (void)state;
     expect_large(1000000, true);
@@ -127,7 +127,7 @@ static void send_chunks(struct wire *wire, const char *body, size_t first, size_
     wire_chunk(wire, "", 0);
 }
 
-static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
+static void a_response_does_not_depend_on_how_the_body_is_cut(void **state)
 {
     (void)state;
     struct wire wire;
@@ -161,9 +161,9 @@ static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_of_any_size_are_answered_in_full),
-        cmocka_unit_test(a_million_elements_are_answered_in_full),
-        cmocka_unit_test(an_answer_does_not_depend_on_how_the_body_is_cut),
+        cmocka_unit_test(requests_of_any_size_get_whole_responses),
+        cmocka_unit_test(a_million_elements_get_a_whole_response),
+        cmocka_unit_test(a_response_does_not_depend_on_how_the_body_is_cut),
     };
     return cmocka_run_group_tests_name("test_stream", tests, suite_open, suite_close);
 }

@@ -1,5 +1,5 @@
 /* wire.c - a connection byte by byte, for what libcurl hides: how a request is cut, interim
- * answers, pipelining. */
+ * responses, pipelining. */
 #include "support/wire.h"
 
 #include "support/cmocka_all.h"
@@ -104,7 +104,7 @@ static bool receive(struct wire *wire)
 static void take(struct wire *wire, struct text *text, size_t length)
 {
     while (wire->received.length < length)
-        if (!receive(wire)) fail_msg("the connection ended within an answer");
+        if (!receive(wire)) fail_msg("the connection ended within a response");
     text_append(text, wire->received.bytes, length);
     wire->received.length -= length;
     memmove(wire->received.bytes, wire->received.bytes + length, wire->received.length);
@@ -116,7 +116,7 @@ static void take_until(struct wire *wire, struct text *text, const char *end)
     const char *found = NULL;
     while (!wire->received.bytes ||
            !(found = memmem(wire->received.bytes, wire->received.length, end, strlen(end)))) {
-        if (!receive(wire)) fail_msg("the connection ended before an answer was complete");
+        if (!receive(wire)) fail_msg("the connection ended before a response was complete");
     }
     take(wire, text, (size_t)(found - wire->received.bytes) + strlen(end));
 }
@@ -141,7 +141,7 @@ static void take_chunks(struct wire *wire, struct text *body)
 void wire_await(struct wire *wire)
 {
     if (wire->received.length == 0 && !receive(wire))
-        fail_msg("the connection ended where an answer was to come");
+        fail_msg("the connection ended where a response was to come");
 }
 
 struct response wire_response(struct wire *wire, bool to_head)
@@ -151,7 +151,7 @@ struct response wire_response(struct wire *wire, bool to_head)
 
     take_until(wire, &response.headers, "\r\n\r\n");
     if (sscanf(response.headers.bytes, "HTTP/1.%*1[01] %3ld", &response.status) != 1)
-        fail_msg("no answer: %s", response.headers.bytes);
+        fail_msg("no response: %s", response.headers.bytes);
     text_append(&response.body, "", 0);
     if (to_head || response.status < 200 || response.status == 204) return response;
     if (response_header(&response, "Transfer-Encoding", value, sizeof value)) {

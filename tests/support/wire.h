@@ -1,5 +1,5 @@
 /* wire.h - a connection byte by byte, for what libcurl hides: how a request is cut, interim
- * answers, pipelining. */
+ * responses, pipelining. */
 #ifndef WIRE_H
 #define WIRE_H
 
@@ -16,7 +16,7 @@ struct wire {
 /* Every function but wire_try_connect fails the test where the connection does. */
 void wire_connect(struct wire *wire, const struct service *service);
 
-/* As wire_connect; false where nobody listens. */
+/* As wire_connect; false where no server listens. */
 bool wire_try_connect(struct wire *wire, const struct service *service);
 
 void wire_send(struct wire *wire, const char *bytes, size_t length);
@@ -34,8 +34,8 @@ void wire_chunk(struct wire *wire, const char *bytes, size_t length);
 /* Waits until something has come. */
 void wire_await(struct wire *wire);
 
-/* The next answer, interim ones (100) included; its body by Content-Length or chunks. An answer to
- * HEAD, and 1xx and 204, have none. Fails the test where the connection ends within it. */
+/* The next response, interim ones (100) included; its body by Content-Length or chunks. A response
+ * to HEAD, and 1xx and 204, have none. Fails the test where the connection ends within it. */
 struct response wire_response(struct wire *wire, bool to_head);
 
 /* Whether the server has closed the connection, having sent nothing more. Waits until it either
@@ -47,7 +47,7 @@ void wire_finish(struct wire *wire);
 
 void wire_close(struct wire *wire);
 
-/* Closes with a reset, as a caller that dies does. */
+/* Closes with a reset, as a client that dies does. */
 void wire_abort(struct wire *wire);
 
 #endif
