@@ -1,4 +1,4 @@
-/* test_faults.c - the server while memory, descriptors or sockets fail under it: every caller gets
+/* test_faults.c - the server while memory, descriptors or sockets fail under it: every client gets
  * a whole response, or a closed connection; the server goes on, and stops as it should. $MSE_FAULTS
  * names the library that makes them fail. */
 #include "support/client.h"
