@@ -139,7 +139,10 @@ run: build/mse-server ## build, and serve on 127.0.0.1:8080
 
 # ---- testing
 
-test: test-unit test-http test-faults test-install ## run every test that needs no container engine
+# One run of all, so that its last line sums them up.
+test: all $(release.unit) $(release.http) build/tests/system/faults.so build/tests/system/test_faults ## run every test that needs no container engine
+	@CC="$(CC)" MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/system/faults.so tests/run $(release.unit) \
+	    $(release.http) $(CONTRACT_TEST) build/tests/system/test_faults tests/system/install.sh
 
 test-unit: $(release.unit) ## run the unit tests
 	tests/run $(release.unit)

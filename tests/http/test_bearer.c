@@ -13,12 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define UNKNOWN      "Bearer realm=\"mse-server\""
-#define INVALID      "Bearer realm=\"mse-server\", error=\"invalid_token\""
-
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
+#define UNKNOWN "Bearer realm=\"mse-server\""
+#define INVALID "Bearer realm=\"mse-server\", error=\"invalid_token\""
 
 static char folder[FOLDER_PATH_MAX];
 static char token_file[FOLDER_PATH_MAX + 8];
@@ -49,29 +45,28 @@ static int close_service(void **state)
 
 static void expect_let_in(const char *authorization)
 {
-    struct reply reply =
-        client_send(&client, (struct request){.body = good, .headers = {authorization}});
-    reply_is(&reply, good_answer);
-    reply_free(&reply);
+    response_expect(
+        client_send(&client, (struct request){.body = good_body, .headers = {authorization}}),
+        good_response);
 }
 
-/* The request is answered 401 with this challenge, in full, and the connection goes on. */
+/* The request gets a whole 401 with this challenge, and the connection goes on. */
 static void expect_refused(struct request request, const char *challenge)
 {
-    struct reply reply = client_send(&client, request);
+    struct response response = client_send(&client, request);
     if (request.method && strcmp(request.method, "HEAD") == 0) {
-        assert_int_equal(reply.status, 401);
-        assert_int_equal(reply.body.length, 0);
+        assert_int_equal(response.status, 401);
+        assert_int_equal(response.body.length, 0);
     } else {
-        reply_is_problem(&reply, 401, "unauthorized", NULL, -1);
+        response_is_problem(&response, 401, "unauthorized", NULL, -1);
     }
-    reply_has_header(&reply, "WWW-Authenticate", challenge);
-    reply_free(&reply);
+    response_has_header(&response, "WWW-Authenticate", challenge);
+    response_free(&response);
     expect_let_in("Authorization: Bearer sesame");
     assert_int_equal(client.connections, 1);
 }
 
-static void who_shows_a_token_is_served(void **state)
+static void a_request_with_a_token_is_served(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -81,21 +76,19 @@ static void who_shows_a_token_is_served(void **state)
         "Authorization: Bearer AZaz09-._~+/==",
     };
     for (size_t i = 0; i < COUNT(headers); i++) expect_let_in(headers[i]);
-    struct reply reply = client_send(
-        &client, (struct request){.path = "/metrics", .headers = {"Authorization: Bearer sesame"}});
-    assert_int_equal(reply.status, 200);
-    reply_free(&reply);
+    response_expect_status(
+        client_send(&client, (struct request){.path = "/metrics",
+                                              .headers = {"Authorization: Bearer sesame"}}),
+        200);
     struct wire wire;
     wire_connect(&wire, &service);
     wire_print(&wire,
                "GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: \t Bearer sesame \t \r\n\r\n");
-    reply = wire_reply(&wire, false);
-    assert_int_equal(reply.status, 200);
-    reply_free(&reply);
+    response_expect_status(wire_response(&wire, false), 200);
     wire_close(&wire);
 }
 
-static void who_shows_none_is_told_that_one_is_needed(void **state)
+static void a_request_without_a_token_is_challenged(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -111,14 +104,15 @@ static void who_shows_none_is_told_that_one_is_needed(void **state)
         "Cookie: access_token=sesame",
     };
     for (size_t i = 0; i < COUNT(headers); i++) {
-        expect_refused((struct request){.body = good, .headers = {headers[i]}}, UNKNOWN);
+        expect_refused((struct request){.body = good_body, .headers = {headers[i]}}, UNKNOWN);
     }
-    expect_refused((struct request){.path = "/mse?access_token=sesame", .body = good}, UNKNOWN);
+    expect_refused((struct request){.path = "/mse?access_token=sesame", .body = good_body},
+                   UNKNOWN);
     expect_refused((struct request){.path = "/metrics"}, UNKNOWN);
     expect_refused((struct request){.path = "/metrics", .method = "HEAD"}, UNKNOWN);
 }
 
-static void who_shows_a_wrong_one_is_told_so(void **state)
+static void a_wrong_token_is_an_invalid_one(void **state)
 {
     (void)state;
     static const char *const headers[] = {
@@ -138,7 +132,7 @@ static void who_shows_a_wrong_one_is_told_so(void **state)
         "Authorization: Bearer sesame\topen-sesame",
     };
     for (size_t i = 0; i < COUNT(headers); i++) {
-        expect_refused((struct request){.body = good, .headers = {headers[i]}}, INVALID);
+        expect_refused((struct request){.body = good_body, .headers = {headers[i]}}, INVALID);
     }
     expect_refused((struct request){.path = "/metrics", .headers = {"Authorization: Bearer x"}},
                    INVALID);
@@ -149,11 +143,11 @@ static void who_shows_a_wrong_one_is_told_so(void **state)
     struct text longest = {0};
     text_printf(&longest, "Authorization: Bearer ");
     text_repeat(&longest, "sesame", 5000);
-    expect_refused((struct request){.body = good, .headers = {longest.bytes}}, INVALID);
+    expect_refused((struct request){.body = good_body, .headers = {longest.bytes}}, INVALID);
     text_free(&longest);
 }
 
-static void what_tells_nothing_stays_open(void **state)
+static void paths_without_secrets_need_no_token(void **state)
 {
     (void)state;
     static const struct {
@@ -168,16 +162,15 @@ static void what_tells_nothing_stays_open(void **state)
                                           "Authorization: Basic eDp5"};
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t j = 0; j < COUNT(headers); j++) {
-            struct reply reply = client_send(&client, (struct request){.method = rows[i].method,
-                                                                       .path = rows[i].path,
-                                                                       .headers = {headers[j]}});
-            assert_int_equal(reply.status, rows[i].status);
-            reply_free(&reply);
+            response_expect_status(client_send(&client, (struct request){.method = rows[i].method,
+                                                                         .path = rows[i].path,
+                                                                         .headers = {headers[j]}}),
+                                   rows[i].status);
         }
     }
 }
 
-static void a_token_is_asked_for_after_the_method_and_before_the_body(void **state)
+static void the_token_is_checked_after_the_method_and_before_the_body(void **state)
 {
     (void)state;
     static const struct {
@@ -188,29 +181,26 @@ static void a_token_is_asked_for_after_the_method_and_before_the_body(void **sta
         {{.path = "/nowhere"}, 404, "not-found"},
         {{.path = "/mse", .method = "GET"}, 405, "method-not-allowed"},
         {{.path = "/metrics", .method = "DELETE"}, 405, "method-not-allowed"},
-        {{.body = good, .content_type = "text/csv"}, 401, "unauthorized"},
-        {{.body = good, .accept = "text/csv"}, 401, "unauthorized"},
+        {{.body = good_body, .content_type = "text/csv"}, 401, "unauthorized"},
+        {{.body = good_body, .accept = "text/csv"}, 401, "unauthorized"},
         {{.body = "{"}, 401, "unauthorized"},
         {{.body = "{}", .chunked = true, .headers = {"Expect:"}}, 401, "unauthorized"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct reply reply = client_send(&client, rows[i].request);
-        reply_is_problem(&reply, rows[i].status, rows[i].slug, NULL, -1);
-        reply_free(&reply);
+        response_expect_problem(client_send(&client, rows[i].request), rows[i].status, rows[i].slug,
+                                NULL, -1);
         expect_let_in("Authorization: Bearer sesame");
         assert_int_equal(client.connections, 1);
     }
     static const char *const heads[] = {
-        "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before leave to send it */
+        "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before 100 */
         "Content-Length: 1099511627776\r\n",              /* before 413 */
     };
     for (size_t i = 0; i < COUNT(heads); i++) {
         struct wire wire;
         wire_connect(&wire, &service);
         wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\n%s\r\n", heads[i]);
-        struct reply reply = wire_reply(&wire, false);
-        reply_is_problem(&reply, 401, "unauthorized", NULL, -1);
-        reply_free(&reply);
+        response_expect_problem(wire_response(&wire, false), 401, "unauthorized", NULL, -1);
         wire_close(&wire);
     }
 }
@@ -225,10 +215,9 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
     client_init(&kept, &changing);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 2; i++) {
-            struct reply reply =
-                client_send(&kept, (struct request){.body = good, .headers = {tokens[i]}});
-            assert_int_equal(reply.status, i == round % 2 ? 200 : 401);
-            reply_free(&reply);
+            response_expect_status(
+                client_send(&kept, (struct request){.body = good_body, .headers = {tokens[i]}}),
+                i == round % 2 ? 200 : 401);
         }
         folder_write_text(token_file, round % 2 ? "sesame\nopen-sesame\n" : "new\n");
         service_signal(&changing, SIGHUP);
@@ -239,7 +228,7 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
     service_close(&changing);
 }
 
-static void a_file_of_no_use_leaves_the_tokens(void **state)
+static void an_unusable_file_leaves_the_tokens(void **state)
 {
     (void)state;
     struct service changing;
@@ -254,27 +243,27 @@ static void a_file_of_no_use_leaves_the_tokens(void **state)
         service_signal(&changing, SIGHUP);
         service_await_line(&changing, token_file);
         service_await_line(&changing, "the tokens stay as they were");
-        struct reply reply = client_send(
-            &kept, (struct request){.body = good, .headers = {"Authorization: Bearer sesame"}});
-        reply_is(&reply, good_answer);
-        reply_free(&reply);
+        response_expect(
+            client_send(&kept, (struct request){.body = good_body,
+                                                .headers = {"Authorization: Bearer sesame"}}),
+            good_response);
     }
     client_free(&kept);
     service_close(&changing);
     folder_write_text(token_file, "sesame\nopen-sesame\n");
 }
 
-static void a_signal_means_nothing_where_there_is_no_file(void **state)
+static void a_signal_changes_nothing_without_a_file(void **state)
 {
     (void)state;
     struct service plain;
     struct client kept;
     service_start(&plain, NULL);
     client_init(&kept, &plain);
-    client_expect(&kept, good, good_answer);
+    client_expect(&kept, good_body, good_response);
     service_signal(&plain, SIGHUP);
     service_await_line(&plain, "there is no file to read again");
-    client_expect(&kept, good, good_answer);
+    client_expect(&kept, good_body, good_response);
     assert_int_equal(kept.connections, 1);
     client_free(&kept);
     service_close(&plain);
@@ -294,11 +283,11 @@ static struct text log_of(const char *const *options, bool asked)
     service_start(&logging, options);
     client_init(&asking, &logging);
     for (size_t i = 0; asked && i < COUNT(headers); i++) {
-        struct reply reply =
-            client_send(&asking, (struct request){.body = good, .headers = {headers[i]}});
-        assert_null(strstr(reply.body.bytes, "sesame"));
-        assert_null(strstr(reply.headers.bytes, "sesame"));
-        reply_free(&reply);
+        struct response response =
+            client_send(&asking, (struct request){.body = good_body, .headers = {headers[i]}});
+        assert_null(strstr(response.body.bytes, "sesame"));
+        assert_null(strstr(response.headers.bytes, "sesame"));
+        response_free(&response);
     }
     client_free(&asking);
     service_signal(&logging, SIGHUP);
@@ -348,8 +337,7 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     snprintf(certificate_file, sizeof certificate_file, "%s/cert", folder);
     snprintf(key_file, sizeof key_file, "%s/key", folder);
     certificate_make(&certificate, GNUTLS_PK_ECDSA, NULL);
-    certificate_write(certificate_file, (const struct certificate *[]){&certificate, NULL});
-    certificate_write_key(key_file, &certificate);
+    certificate_write_pair(certificate_file, key_file, &certificate);
     certificate_free(&certificate);
     struct text log =
         log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0", "--tls-cert",
@@ -359,7 +347,7 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     text_free(&log);
 }
 
-static void a_server_does_not_start_with_a_file_of_no_use(void **state)
+static void a_server_does_not_start_with_an_unusable_file(void **state)
 {
     (void)state;
     char bad_file[FOLDER_PATH_MAX + 8];
@@ -388,17 +376,17 @@ static void a_server_does_not_start_with_a_file_of_no_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_shows_a_token_is_served),
-        cmocka_unit_test(who_shows_none_is_told_that_one_is_needed),
-        cmocka_unit_test(who_shows_a_wrong_one_is_told_so),
-        cmocka_unit_test(what_tells_nothing_stays_open),
-        cmocka_unit_test(a_token_is_asked_for_after_the_method_and_before_the_body),
+        cmocka_unit_test(a_request_with_a_token_is_served),
+        cmocka_unit_test(a_request_without_a_token_is_challenged),
+        cmocka_unit_test(a_wrong_token_is_an_invalid_one),
+        cmocka_unit_test(paths_without_secrets_need_no_token),
+        cmocka_unit_test(the_token_is_checked_after_the_method_and_before_the_body),
         cmocka_unit_test(tokens_change_at_a_signal_on_connections_that_are_open),
-        cmocka_unit_test(a_file_of_no_use_leaves_the_tokens),
-        cmocka_unit_test(a_signal_means_nothing_where_there_is_no_file),
+        cmocka_unit_test(an_unusable_file_leaves_the_tokens),
+        cmocka_unit_test(a_signal_changes_nothing_without_a_file),
         cmocka_unit_test(the_log_never_holds_a_token),
         cmocka_unit_test(tokens_that_others_may_read_are_warned_of),
-        cmocka_unit_test(a_server_does_not_start_with_a_file_of_no_use),
+        cmocka_unit_test(a_server_does_not_start_with_an_unusable_file),
     };
     return cmocka_run_group_tests_name("test_bearer", tests, open_service, close_service);
 }

@@ -1,4 +1,4 @@
-/* test_concurrency.c - many connections at once, and each gets its own answers. For any running
+/* test_concurrency.c - many connections at once, and each gets its own responses. For any running
  * server. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
@@ -33,93 +33,91 @@ static int close_service(void **state)
     return 0;
 }
 
-/* A request that no other has, and its answer: n elements that differ by key. */
-static void print_pair(struct text *body, struct text *answer, unsigned key, size_t n)
+/* A request that no other has, and its response: n elements that differ by key. */
+static void print_pair(struct text *body, struct text *expected, unsigned key, size_t n)
 {
     body->length = 0;
-    answer->length = 0;
+    expected->length = 0;
     text_printf(body, "{\"predictions\":[%u", key);
     for (size_t i = 1; i < n; i++) text_printf(body, ",%u", key);
     text_printf(body, "],\"targets\":[0");
     text_repeat(body, ",0", n - 1);
     text_printf(body, "],\"reduction\":\"none\",\"gradients\":[\"targets\"]}");
-    text_printf(answer, "{\"loss\":[%u", key * key);
-    for (size_t i = 1; i < n; i++) text_printf(answer, ",%u", key * key);
-    text_printf(answer, "],\"gradients\":{\"targets\":[-%u", 2 * key);
-    for (size_t i = 1; i < n; i++) text_printf(answer, ",-%u", 2 * key);
-    text_printf(answer, "]}}");
+    text_printf(expected, "{\"loss\":[%u", key * key);
+    for (size_t i = 1; i < n; i++) text_printf(expected, ",%u", key * key);
+    text_printf(expected, "],\"gradients\":{\"targets\":[-%u", 2 * key);
+    for (size_t i = 1; i < n; i++) text_printf(expected, ",-%u", 2 * key);
+    text_printf(expected, "]}}");
 }
 
-struct caller {
+struct sender {
     struct wire wire;
     struct text body;
-    struct text answer;
+    struct text expected;
     size_t sent;
 };
 
-static void begin_request(struct caller *caller, unsigned key)
+static void begin_request(struct sender *sender, unsigned key)
 {
-    print_pair(&caller->body, &caller->answer, key,
+    print_pair(&sender->body, &sender->expected, key,
                1 + random_below(&random_state, key % 10 == 0 ? 20000 : 50));
-    caller->sent = 0;
-    wire_print(&caller->wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
-               caller->body.length);
+    sender->sent = 0;
+    wire_print(&sender->wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+               sender->body.length);
 }
 
 /* Sends the next piece; false where none is left. */
-static bool send_piece(struct caller *caller)
+static bool send_piece(struct sender *sender)
 {
-    size_t left = caller->body.length - caller->sent;
-    size_t length = 1 + random_below(&random_state, 1 + caller->body.length / 4);
+    size_t left = sender->body.length - sender->sent;
+    size_t length = 1 + random_below(&random_state, 1 + sender->body.length / 4);
     if (length > left) length = left;
-    wire_send(&caller->wire, caller->body.bytes + caller->sent, length);
-    caller->sent += length;
-    return caller->sent < caller->body.length;
+    wire_send(&sender->wire, sender->body.bytes + sender->sent, length);
+    sender->sent += length;
+    return sender->sent < sender->body.length;
 }
 
 /* Sends all bodies piece by piece, a piece of any one after a piece of any other. */
-static void send_in_turns(struct caller *callers, size_t count)
+static void send_in_turns(struct sender *senders, size_t count)
 {
     size_t order[CONNECTIONS];
     size_t left = count;
     for (size_t i = 0; i < count; i++) order[i] = i;
     while (left > 0) {
         size_t i = random_below(&random_state, left);
-        if (!send_piece(&callers[order[i]])) order[i] = order[--left];
+        if (!send_piece(&senders[order[i]])) order[i] = order[--left];
     }
 }
 
-static void requests_that_arrive_piece_by_piece_in_turns_get_their_own_answers(void **state)
+static void interleaved_requests_get_their_own_responses(void **state)
 {
     (void)state;
-    static struct caller callers[CONNECTIONS];
-    for (size_t i = 0; i < CONNECTIONS; i++) wire_connect(&callers[i].wire, &service);
+    static struct sender senders[CONNECTIONS];
+    for (size_t i = 0; i < CONNECTIONS; i++) wire_connect(&senders[i].wire, &service);
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (unsigned i = 0; i < CONNECTIONS; i++)
-            begin_request(&callers[i], 1 + round * CONNECTIONS + i);
-        send_in_turns(callers, CONNECTIONS);
+            begin_request(&senders[i], 1 + round * CONNECTIONS + i);
+        send_in_turns(senders, CONNECTIONS);
         for (size_t i = CONNECTIONS; i-- > 0;) {
-            struct reply reply = wire_reply(&callers[i].wire, false);
-            reply_is(&reply, callers[i].answer.bytes);
-            reply_free(&reply);
+            response_expect(wire_response(&senders[i].wire, false), senders[i].expected.bytes);
         }
     }
     for (size_t i = 0; i < CONNECTIONS; i++) {
-        wire_close(&callers[i].wire);
-        text_free(&callers[i].body);
-        text_free(&callers[i].answer);
+        wire_close(&senders[i].wire);
+        text_free(&senders[i].body);
+        text_free(&senders[i].expected);
     }
 }
 
-static void callers_that_die_harm_nobody(void **state)
+static void clients_that_die_harm_no_others(void **state)
 {
     (void)state;
-    static struct caller dying[CONNECTIONS];
-    static struct caller callers[20];
+    static struct sender dying[CONNECTIONS];
+    static struct sender senders[20];
     for (unsigned i = 0; i < 20; i++) {
-        wire_connect(&callers[i].wire, &service);
-        begin_request(&callers[i], 1 + i);
-        send_piece(&callers[i]);
+        wire_connect(&senders[i].wire, &service);
+        begin_request(&senders[i], 1 + i);
+        send_piece(&senders[i]);
     }
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         struct wire *wire = &dying[i].wire;
@@ -132,27 +130,25 @@ static void callers_that_die_harm_nobody(void **state)
         } else if (i % 4 == 2) { /* within a chunk */
             wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
                              "chunked\r\n\r\n1000\r\n{\"predictions\":[1");
-        } else { /* before the answer is read */
+        } else { /* before the response is read */
             begin_request(&dying[i], 10 * i);
             while (send_piece(&dying[i])) {
             }
         }
         wire_abort(wire);
         text_free(&dying[i].body);
-        text_free(&dying[i].answer);
+        text_free(&dying[i].expected);
     }
-    send_in_turns(callers, 20);
+    send_in_turns(senders, 20);
     for (size_t i = 0; i < 20; i++) {
-        struct reply reply = wire_reply(&callers[i].wire, false);
-        reply_is(&reply, callers[i].answer.bytes);
-        reply_free(&reply);
-        wire_close(&callers[i].wire);
-        text_free(&callers[i].body);
-        text_free(&callers[i].answer);
+        response_expect(wire_response(&senders[i].wire, false), senders[i].expected.bytes);
+        wire_close(&senders[i].wire);
+        text_free(&senders[i].body);
+        text_free(&senders[i].expected);
     }
 }
 
-/* A caller in a thread of its own. cmocka's assertions belong to the main thread, so it counts. */
+/* A client in a thread of its own. cmocka's assertions belong to the main thread, so it counts. */
 struct thread {
     pthread_t id;
     unsigned number;
@@ -165,14 +161,14 @@ static size_t collect(char *bytes, size_t size, size_t count, void *text)
     return size * count;
 }
 
-static bool ask(CURL *curl, const struct text *body, const struct text *answer)
+static bool ask(CURL *curl, const struct text *body, const struct text *expected)
 {
     struct text found = {0};
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body->length);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &found);
-    bool right = curl_easy_perform(curl) == CURLE_OK && found.length == answer->length &&
-                 memcmp(found.bytes, answer->bytes, found.length) == 0;
+    bool right = curl_easy_perform(curl) == CURLE_OK && found.length == expected->length &&
+                 memcmp(found.bytes, expected->bytes, found.length) == 0;
     text_free(&found);
     return right;
 }
@@ -181,7 +177,7 @@ static void *call(void *context)
 {
     struct thread *thread = context;
     struct text body = {0};
-    struct text answer = {0};
+    struct text expected = {0};
     char url[160];
     CURL *curl = curl_easy_init();
     snprintf(url, sizeof url, "%s/mse", service.url);
@@ -192,16 +188,16 @@ static void *call(void *context)
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
     for (unsigned i = 0; i < REQUESTS; i++) {
         unsigned key = 1 + thread->number * REQUESTS + i;
-        print_pair(&body, &answer, key, i % 10 == 0 ? 5000 : 1 + i);
-        if (!ask(curl, &body, &answer)) thread->wrong++;
+        print_pair(&body, &expected, key, i % 10 == 0 ? 5000 : 1 + i);
+        if (!ask(curl, &body, &expected)) thread->wrong++;
     }
     curl_easy_cleanup(curl);
     text_free(&body);
-    text_free(&answer);
+    text_free(&expected);
     return NULL;
 }
 
-static void callers_in_threads_get_their_own_answers(void **state)
+static void clients_in_threads_get_their_own_responses(void **state)
 {
     (void)state;
     struct thread threads[THREADS] = {{0}};
@@ -217,9 +213,9 @@ static void callers_in_threads_get_their_own_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_that_arrive_piece_by_piece_in_turns_get_their_own_answers),
-        cmocka_unit_test(callers_that_die_harm_nobody),
-        cmocka_unit_test(callers_in_threads_get_their_own_answers),
+        cmocka_unit_test(interleaved_requests_get_their_own_responses),
+        cmocka_unit_test(clients_that_die_harm_no_others),
+        cmocka_unit_test(clients_in_threads_get_their_own_responses),
     };
     return cmocka_run_group_tests_name("test_concurrency", tests, open_service, close_service);
 }

@@ -1,4 +1,4 @@
-/* test_exact.c - every number of an answer is exact to the last bit, and every number of a request
+/* test_exact.c - every number of a response is exact to the last bit, and every number of a request
  * is read exactly. For any running server. */
 #include "support/families.h"
 #include "support/random.h"
@@ -58,8 +58,8 @@ static bool all_finite(const double *values, size_t n)
     return true;
 }
 
-/* The answer in text, or nothing where a number in it overflows. */
-static void print_answer(struct text *text, const struct sample *sample)
+/* The response in text, or nothing where a number in it overflows. */
+static void print_response(struct text *text, const struct sample *sample)
 {
     double loss[ELEMENTS_MAX];
     double gradient[ELEMENTS_MAX];
@@ -97,21 +97,21 @@ static void every_number_is_the_exact_value_rounded_once_and_written_shortest(vo
     for (size_t round = 0; round < rounds; round++) {
         struct sample sample;
         struct text body = {0};
-        struct text answer = {0};
+        struct text expected = {0};
         random_sample(&sample, &random, round % families_count);
         print_request(&body, &sample);
-        print_answer(&answer, &sample);
-        struct reply reply = client_post(&suite_client, body.bytes);
-        if (answer.length > 0) {
-            if (strcmp(reply.body.bytes, answer.bytes) != 0) print_message("%s\n", body.bytes);
-            reply_is(&reply, answer.bytes);
+        print_response(&expected, &sample);
+        struct response response = client_post(&suite_client, body.bytes);
+        if (expected.length > 0) {
+            if (strcmp(response.body.bytes, expected.bytes) != 0) print_message("%s\n", body.bytes);
+            response_is(&response, expected.bytes);
         } else {
-            cJSON_Delete(reply_problem(&reply, 422, "overflow"));
+            cJSON_Delete(response_problem(&response, 422, "overflow"));
             overflows++;
         }
-        reply_free(&reply);
+        response_free(&response);
         text_free(&body);
-        text_free(&answer);
+        text_free(&expected);
     }
     assert_true(overflows > 0 && overflows < rounds / 2);
 }
@@ -121,7 +121,7 @@ static void known_traps_of_floating_point_are_avoided(void **state)
     (void)state;
     static const struct {
         const char *body;
-        const char *answer;
+        const char *expected;
     } rows[] = {
         /* the sum of squares overflows, the mean does not */
         {"{\"predictions\":[1.3e154,1.3e154],\"targets\":[0,0],\"gradients\":[]}",
@@ -165,7 +165,7 @@ static void known_traps_of_floating_point_are_avoided(void **state)
          "{\"loss\":4.475e+307}"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        client_expect(&suite_client, rows[i].body, rows[i].answer);
+        client_expect(&suite_client, rows[i].body, rows[i].expected);
 }
 
 static void each_number_is_read_as_the_nearest_double_however_it_is_written(void **state)

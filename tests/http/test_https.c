@@ -14,11 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
-
 static char folder[FOLDER_PATH_MAX];
 static char certificate_file[FOLDER_PATH_MAX + 8]; /* the server's */
 static char key_file[FOLDER_PATH_MAX + 8];
@@ -60,8 +55,7 @@ static int remove_files(void **state)
 
 static void write_pair(const struct certificate *pair)
 {
-    certificate_write(certificate_file, (const struct certificate *[]){pair, NULL});
-    certificate_write_key(key_file, pair);
+    certificate_write_pair(certificate_file, key_file, pair);
 }
 
 /* A server of our own with the old certificate. */
@@ -101,7 +95,7 @@ static void expect_service(const struct service *service, void (*configure)(CURL
     struct client client;
     client_init(&client, service);
     client.configure = configure;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
 }
 
@@ -120,7 +114,7 @@ static CURLcode code_for(const struct service *service, const char *trusted)
     return code;
 }
 
-static void requests_are_answered_over_tls_1_2_and_1_3(void **state)
+static void tls_1_2_and_1_3_are_served(void **state)
 {
     (void)state;
     struct service service;
@@ -130,7 +124,7 @@ static void requests_are_answered_over_tls_1_2_and_1_3(void **state)
     service_close(&service);
 }
 
-static void what_is_out_of_date_is_refused(void **state)
+static void outdated_tls_is_refused(void **state)
 {
     (void)state;
     static const char *const outdated[] = {
@@ -171,16 +165,16 @@ static void what_is_out_of_date_is_refused(void **state)
 /* Whether the server closes the connection and has said nothing that looks like HTTP. */
 static void expect_end_without_http(struct wire *wire)
 {
-    char heard[4096];
+    char received[4096];
     size_t length = 0;
     ssize_t more;
-    while ((more = recv(wire->socket, heard + length, sizeof heard - length, 0)) > 0)
+    while ((more = recv(wire->socket, received + length, sizeof received - length, 0)) > 0)
         length += (size_t)more;
     assert_true(more == 0 || length == 0); /* closed, or reset */
-    assert_null(memmem(heard, length, "HTTP/", 5));
+    assert_null(memmem(received, length, "HTTP/", 5));
 }
 
-static void who_does_not_speak_tls_costs_only_his_connection(void **state)
+static void a_client_without_tls_loses_only_its_connection(void **state)
 {
     (void)state;
     static const char *const openings[] = {
@@ -194,7 +188,7 @@ static void who_does_not_speak_tls_costs_only_his_connection(void **state)
     start_encrypted(&service);
     client_init(&client, &service);
     client.configure = trust_old;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     for (size_t i = 0; i < COUNT(openings); i++) {
         struct wire wire;
         wire_connect(&wire, &service);
@@ -202,21 +196,21 @@ static void who_does_not_speak_tls_costs_only_his_connection(void **state)
         shutdown(wire.socket, SHUT_WR);
         expect_end_without_http(&wire);
         wire_close(&wire);
-        client_expect(&client, good, good_answer);
+        client_expect(&client, good_body, good_response);
     }
     struct wire silent;
     struct wire gone;
     wire_connect(&silent, &service);
     wire_connect(&gone, &service);
     wire_abort(&gone);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(client.connections, 1);
     wire_close(&silent);
     client_free(&client);
     service_close(&service);
 }
 
-static void who_speaks_tls_to_a_server_without_is_refused(void **state)
+static void a_server_without_tls_refuses_a_handshake(void **state)
 {
     (void)state;
     struct service service;
@@ -228,7 +222,7 @@ static void who_speaks_tls_to_a_server_without_is_refused(void **state)
     service_close(&service);
 }
 
-static void a_certificate_that_is_not_trusted_is_noticed(void **state)
+static void a_client_refuses_a_certificate_that_it_does_not_trust(void **state)
 {
     (void)state;
     struct service service;
@@ -239,7 +233,7 @@ static void a_certificate_that_is_not_trusted_is_noticed(void **state)
 }
 
 /* A million elements, and a hundred, byte for byte what a server without TLS says. */
-static void answers_are_the_same_as_without_tls(void **state)
+static void responses_are_the_same_as_without_tls(void **state)
 {
     (void)state;
     static const size_t counts[] = {1000000, 100};
@@ -251,22 +245,23 @@ static void answers_are_the_same_as_without_tls(void **state)
     clients[1].configure = trust_old;
     for (size_t c = 0; c < COUNT(counts); c++) {
         struct text body = {0};
-        struct reply replies[2];
+        struct response responses[2];
         text_printf(&body, "{\"reduction\":\"none\",\"gradients\":[],\"predictions\":[0");
         for (size_t i = 1; i < counts[c]; i++) text_printf(&body, ",%zu.25", i % 1000);
         text_printf(&body, "],\"targets\":[1");
         text_repeat(&body, ",-0.5", counts[c] - 1);
         text_printf(&body, "]}");
         for (int i = 0; i < 2; i++) {
-            replies[i] = client_send(
+            responses[i] = client_send(
                 &clients[i],
                 (struct request){.body = body.bytes, .length = body.length, .chunked = c == 1});
-            assert_int_equal(replies[i].status, 200);
+            assert_int_equal(responses[i].status, 200);
         }
-        assert_true(replies[1].body.length > counts[c] * 6);
-        assert_int_equal(replies[1].body.length, replies[0].body.length);
-        assert_memory_equal(replies[1].body.bytes, replies[0].body.bytes, replies[0].body.length);
-        for (int i = 0; i < 2; i++) reply_free(&replies[i]);
+        assert_true(responses[1].body.length > counts[c] * 6);
+        assert_int_equal(responses[1].body.length, responses[0].body.length);
+        assert_memory_equal(responses[1].body.bytes, responses[0].body.bytes,
+                            responses[0].body.length);
+        for (int i = 0; i < 2; i++) response_free(&responses[i]);
         text_free(&body);
     }
     for (int i = 0; i < 2; i++) {
@@ -277,7 +272,7 @@ static void answers_are_the_same_as_without_tls(void **state)
 }
 
 /* Many requests in a record, a byte a record: records are no borders of anything. */
-static void requests_are_told_apart_however_records_cut_them(void **state)
+static void requests_are_separated_however_records_cut_them(void **state)
 {
     (void)state;
     static const size_t sizes[] = {SIZE_MAX, 1, 100};
@@ -286,7 +281,7 @@ static void requests_are_told_apart_however_records_cut_them(void **state)
     for (size_t s = 0; s < COUNT(sizes); s++) {
         struct tls_client client;
         struct text requests = {0};
-        struct text answers = {0};
+        struct text received = {0};
         for (int i = 1; i <= 20; i++) {
             char body[64];
             int length = snprintf(body, sizeof body,
@@ -302,42 +297,42 @@ static void requests_are_told_apart_however_records_cut_them(void **state)
             assert_true(more > 0);
             sent += (size_t)more;
         }
-        text_append(&answers, "", 0);
-        while (!strstr(answers.bytes, "{\"loss\":400}")) {
+        text_append(&received, "", 0);
+        while (!strstr(received.bytes, "{\"loss\":400}")) {
             char piece[4096];
             ssize_t more = gnutls_record_recv(client.session, piece, sizeof piece);
             assert_true(more > 0);
-            text_append(&answers, piece, (size_t)more);
+            text_append(&received, piece, (size_t)more);
         }
-        const char *rest = answers.bytes;
+        const char *rest = received.bytes;
         for (int i = 1; i <= 20; i++) {
-            char answer[64];
-            snprintf(answer, sizeof answer, "\r\n\r\n{\"loss\":%d}", i * i);
-            rest = strstr(rest, answer);
+            char expected[64];
+            snprintf(expected, sizeof expected, "\r\n\r\n{\"loss\":%d}", i * i);
+            rest = strstr(rest, expected);
             assert_non_null(rest);
         }
         tls_client_close(&client);
         text_free(&requests);
-        text_free(&answers);
+        text_free(&received);
     }
     service_close(&service);
 }
 
-/* What was sent encrypted must not be answered in the clear. */
-static void an_overdue_request_is_ended_without_a_word(void **state)
+/* The response to an encrypted request must not be in the clear. */
+static void an_overdue_request_is_closed_without_a_response_in_the_clear(void **state)
 {
     (void)state;
     const char *const options[] = {"--tls-cert",        certificate_file, "--tls-key", key_file,
                                    "--request-timeout", "300ms",          NULL};
     static const char head[] = "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{";
-    char heard[64];
+    char received[64];
     struct service service;
     struct tls_client client;
     write_pair(&old);
     service_start(&service, options);
     assert_int_equal(tls_client_connect(&client, &service, "NORMAL"), 0);
     assert_int_equal(gnutls_record_send(client.session, head, sizeof head - 1), sizeof head - 1);
-    ssize_t end = gnutls_record_recv(client.session, heard, sizeof heard);
+    ssize_t end = gnutls_record_recv(client.session, received, sizeof received);
     assert_true(end == 0 || end == GNUTLS_E_PREMATURE_TERMINATION);
     tls_client_close(&client);
     service_close(&service);
@@ -352,7 +347,7 @@ static void a_new_certificate_is_for_new_connections_and_old_ones_go_on(void **s
     start_encrypted(&service);
     client_init(&client, &service);
     client.configure = trust_old;
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
 
     write_pair(&new);
     expect_service(&service, trust_old); /* not before the signal */
@@ -360,16 +355,16 @@ static void a_new_certificate_is_for_new_connections_and_old_ones_go_on(void **s
     service_await_line(&service, "new connections get the certificate that was read");
     client_init(&later, &service);
     later.configure = trust_new;
-    client_expect(&later, good, good_answer);
+    client_expect(&later, good_body, good_response);
     assert_int_equal(code_for(&service, old_file), CURLE_PEER_FAILED_VERIFICATION);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(client.connections, 1);
 
     write_pair(&old);
     service_signal(&service, SIGHUP);
     service_await_line(&service, "new connections get the certificate that was read");
-    client_expect(&later, good, good_answer);
-    client_expect(&client, good, good_answer);
+    client_expect(&later, good_body, good_response);
+    client_expect(&client, good_body, good_response);
     assert_int_equal(later.connections, 1);
     assert_int_equal(client.connections, 1);
     expect_service(&service, trust_old);
@@ -378,7 +373,7 @@ static void a_new_certificate_is_for_new_connections_and_old_ones_go_on(void **s
     service_close(&service);
 }
 
-static void a_certificate_of_no_use_leaves_the_old_one(void **state)
+static void an_unusable_certificate_leaves_the_old_one(void **state)
 {
     (void)state;
     struct service service;
@@ -400,7 +395,7 @@ static void a_certificate_of_no_use_leaves_the_old_one(void **state)
     service_close(&service);
 }
 
-struct caller {
+struct load {
     const struct service *service;
     atomic_bool *done;
     bool keeps; /* one connection for all requests */
@@ -415,25 +410,25 @@ static size_t ignore(const void *bytes, size_t size, size_t count, void *context
     return size * count;
 }
 
-static void *keep_calling(void *context)
+static void *keep_asking(void *context)
 {
-    struct caller *caller = context;
-    char url[sizeof caller->service->url + 8];
+    struct load *load = context;
+    char url[sizeof load->service->url + 8];
     CURL *curl = curl_easy_init();
-    snprintf(url, sizeof url, "%s/mse", caller->service->url);
+    snprintf(url, sizeof url, "%s/mse", load->service->url);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_CAINFO, both_file);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, good);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const void *)good_body);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
-    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, caller->keeps ? 0L : 1L);
-    while (!atomic_load(caller->done)) {
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, load->keeps ? 0L : 1L);
+    while (!atomic_load(load->done)) {
         long status = 0;
         CURLcode code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        caller->asked++;
-        if (code != CURLE_OK || status != 200) caller->failed++;
+        load->asked++;
+        if (code != CURLE_OK || status != 200) load->failed++;
     }
     curl_easy_cleanup(curl);
     return NULL;
@@ -443,13 +438,13 @@ static void certificates_change_under_load_and_no_request_is_lost(void **state)
 {
     (void)state;
     struct service service;
-    struct caller callers[4];
-    pthread_t threads[COUNT(callers)];
+    struct load loads[4];
+    pthread_t threads[COUNT(loads)];
     atomic_bool done = false;
     start_encrypted(&service);
-    for (size_t i = 0; i < COUNT(callers); i++) {
-        callers[i] = (struct caller){.service = &service, .done = &done, .keeps = i == 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, keep_calling, &callers[i]), 0);
+    for (size_t i = 0; i < COUNT(loads); i++) {
+        loads[i] = (struct load){.service = &service, .done = &done, .keeps = i == 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, keep_asking, &loads[i]), 0);
     }
     for (int i = 0; i < 50; i++) {
         write_pair(i % 2 ? &old : &new);
@@ -457,15 +452,15 @@ static void certificates_change_under_load_and_no_request_is_lost(void **state)
         service_await_line(&service, "new connections get the certificate that was read");
     }
     atomic_store(&done, true);
-    for (size_t i = 0; i < COUNT(callers); i++) {
+    for (size_t i = 0; i < COUNT(loads); i++) {
         pthread_join(threads[i], NULL);
-        assert_true(callers[i].asked > 0);
-        assert_int_equal(callers[i].failed, 0);
+        assert_true(loads[i].asked > 0);
+        assert_int_equal(loads[i].failed, 0);
     }
     service_close(&service);
 }
 
-static void a_check_asks_over_tls_where_tls_is_configured(void **state)
+static void a_check_uses_tls_where_tls_is_configured(void **state)
 {
     (void)state;
     char out[1024];
@@ -486,7 +481,7 @@ static void a_check_asks_over_tls_where_tls_is_configured(void **state)
     }
 }
 
-static void a_server_does_not_start_with_files_of_no_use(void **state)
+static void a_server_does_not_start_with_unusable_files(void **state)
 {
     (void)state;
     const struct {
@@ -521,19 +516,19 @@ static void a_server_does_not_start_with_files_of_no_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_are_answered_over_tls_1_2_and_1_3),
-        cmocka_unit_test(what_is_out_of_date_is_refused),
-        cmocka_unit_test(who_does_not_speak_tls_costs_only_his_connection),
-        cmocka_unit_test(who_speaks_tls_to_a_server_without_is_refused),
-        cmocka_unit_test(a_certificate_that_is_not_trusted_is_noticed),
-        cmocka_unit_test(answers_are_the_same_as_without_tls),
-        cmocka_unit_test(requests_are_told_apart_however_records_cut_them),
-        cmocka_unit_test(an_overdue_request_is_ended_without_a_word),
+        cmocka_unit_test(tls_1_2_and_1_3_are_served),
+        cmocka_unit_test(outdated_tls_is_refused),
+        cmocka_unit_test(a_client_without_tls_loses_only_its_connection),
+        cmocka_unit_test(a_server_without_tls_refuses_a_handshake),
+        cmocka_unit_test(a_client_refuses_a_certificate_that_it_does_not_trust),
+        cmocka_unit_test(responses_are_the_same_as_without_tls),
+        cmocka_unit_test(requests_are_separated_however_records_cut_them),
+        cmocka_unit_test(an_overdue_request_is_closed_without_a_response_in_the_clear),
         cmocka_unit_test(a_new_certificate_is_for_new_connections_and_old_ones_go_on),
-        cmocka_unit_test(a_certificate_of_no_use_leaves_the_old_one),
+        cmocka_unit_test(an_unusable_certificate_leaves_the_old_one),
         cmocka_unit_test(certificates_change_under_load_and_no_request_is_lost),
-        cmocka_unit_test(a_check_asks_over_tls_where_tls_is_configured),
-        cmocka_unit_test(a_server_does_not_start_with_files_of_no_use),
+        cmocka_unit_test(a_check_uses_tls_where_tls_is_configured),
+        cmocka_unit_test(a_server_does_not_start_with_unusable_files),
     };
     return cmocka_run_group_tests_name("test_https", tests, make_files, remove_files);
 }

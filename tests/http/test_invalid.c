@@ -1,5 +1,5 @@
-/* test_invalid.c - what is JSON but no request that has an answer is 422, names the value at fault,
- * and costs one request. For any running server. */
+/* test_invalid.c - what is JSON but no request that can be served gets 422, names the value at
+ * fault, and costs one request. For any running server. */
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -11,19 +11,19 @@ struct row {
     const char *says;    /* in the detail; NULL: whatever it says */
 };
 
-/* Posts each body; after it, on the same connection, a request is answered as ever. */
+/* Posts each body; after it, on the same connection, a request is served as ever. */
 static void expect_all(const struct row *rows, size_t count, const char *slug)
 {
     for (size_t i = 0; i < count; i++) {
-        struct reply reply = client_post(&suite_client, rows[i].body);
-        if (reply.status != 422) print_message("%s\n", rows[i].body);
-        reply_is_problem(&reply, 422, slug, rows[i].pointer, -1);
-        cJSON *problem = cJSON_Parse(reply.body.bytes);
+        struct response response = client_post(&suite_client, rows[i].body);
+        if (response.status != 422) print_message("%s\n", rows[i].body);
+        response_is_problem(&response, 422, slug, rows[i].pointer, -1);
+        cJSON *problem = cJSON_Parse(response.body.bytes);
         const char *detail = cJSON_GetObjectItemCaseSensitive(problem, "detail")->valuestring;
         if (rows[i].says && !strstr(detail, rows[i].says))
             fail_msg("%s is not in: %s", rows[i].says, detail);
         cJSON_Delete(problem);
-        reply_free(&reply);
+        response_free(&response);
         client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
                       "{\"loss\":4}");
     }
@@ -99,9 +99,9 @@ static void a_name_that_goes_on_after_a_nul_is_unknown(void **state)
         "{" WHOLE ",\"\\u0000\":[0]}",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct reply reply = client_post(&suite_client, bodies[i]);
-        cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
-        reply_free(&reply);
+        struct response response = client_post(&suite_client, bodies[i]);
+        cJSON_Delete(response_problem(&response, 422, "unknown-member"));
+        response_free(&response);
     }
 }
 
@@ -135,9 +135,9 @@ static void every_member_has_its_type(void **state)
     };
     expect_all(rows, COUNT(rows), "wrong-type");
     /* a list of numbers: the list or its first element may be named */
-    struct reply reply = client_post(&suite_client, "{" WHOLE ",\"gradients\":[0,1]}");
-    cJSON_Delete(reply_problem(&reply, 422, "wrong-type"));
-    reply_free(&reply);
+    struct response response = client_post(&suite_client, "{" WHOLE ",\"gradients\":[0,1]}");
+    cJSON_Delete(response_problem(&response, 422, "wrong-type"));
+    response_free(&response);
 }
 
 static void every_element_is_a_number(void **state)
@@ -229,7 +229,7 @@ static void nothing_is_broadcast(void **state)
     expect_all(rows, COUNT(rows), "shape-mismatch");
 }
 
-static void there_is_an_element(void **state)
+static void an_empty_array_is_refused(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -317,9 +317,9 @@ static void a_result_beyond_double_is_an_error_and_no_infinity(void **state)
          "\"gradients\":[\"targets\"]}"),
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
-        struct reply reply = client_post(&suite_client, bodies[i]);
-        cJSON_Delete(reply_problem(&reply, 422, "overflow"));
-        reply_free(&reply);
+        struct response response = client_post(&suite_client, bodies[i]);
+        cJSON_Delete(response_problem(&response, 422, "overflow"));
+        response_free(&response);
     }
 }
 
@@ -330,9 +330,9 @@ static void expect_complex(const char *slug, void (*print)(struct text *body))
     text_printf(&body, "{" WHOLE ",");
     print(&body);
     text_printf(&body, "}");
-    struct reply reply = client_post(&suite_client, body.bytes);
-    cJSON_Delete(reply_problem(&reply, 422, slug));
-    reply_free(&reply);
+    struct response response = client_post(&suite_client, body.bytes);
+    cJSON_Delete(response_problem(&response, 422, slug));
+    response_free(&response);
     text_free(&body);
     client_expect(&suite_client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
                   "{\"loss\":4}");
@@ -390,7 +390,7 @@ static void what_no_request_needs_is_bounded(void **state)
     assert_int_equal(suite_client.connections, 1);
 }
 
-/* The caller's own text, repeated in a detail and cut there, must not be cut within a character. */
+/* The client's own text, repeated in a detail and cut there, must not be cut within a character. */
 static void a_problem_is_utf_8_wherever_its_text_is_cut(void **state)
 {
     (void)state;
@@ -400,14 +400,14 @@ static void a_problem_is_utf_8_wherever_its_text_is_cut(void **state)
         text_repeat(&body, "x", length);
         text_repeat(&body, "\xF0\x9F\x98\x80", 100);
         text_printf(&body, "\":1}");
-        struct reply reply = client_post(&suite_client, body.bytes);
-        cJSON_Delete(reply_problem(&reply, 422, "unknown-member"));
-        for (const char *p = reply.body.bytes; *p; p++) {
+        struct response response = client_post(&suite_client, body.bytes);
+        cJSON_Delete(response_problem(&response, 422, "unknown-member"));
+        for (const char *p = response.body.bytes; *p; p++) {
             if ((unsigned char)*p < 0x80) continue;
             assert_memory_equal(p, "\xF0\x9F\x98\x80", 4);
             p += 3;
         }
-        reply_free(&reply);
+        response_free(&response);
         text_free(&body);
     }
 }
@@ -424,7 +424,7 @@ int main(void)
         cmocka_unit_test(reduction_and_gradients_name_what_there_is),
         cmocka_unit_test(arrays_are_rectangular),
         cmocka_unit_test(nothing_is_broadcast),
-        cmocka_unit_test(there_is_an_element),
+        cmocka_unit_test(an_empty_array_is_refused),
         cmocka_unit_test(numbers_are_within_the_range_of_double),
         cmocka_unit_test(weights_are_not_negative),
         cmocka_unit_test(a_mean_has_some_weight),

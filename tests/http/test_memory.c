@@ -65,14 +65,14 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     size_t idle = memory_of(&service, "VmRSS");
 
     print_request(&body, ELEMENTS, weighted);
-    struct reply reply = client_send(
+    struct response response = client_send(
         &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
-    assert_int_equal(reply.status, 200);
+    assert_int_equal(response.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
     print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n",
                   idle / 1024, peak / 1024, (double)(peak - idle) / (double)ELEMENTS,
                   body.length / 1000000);
-    reply_free(&reply);
+    response_free(&response);
     text_free(&body);
     client_free(&client);
     service_close(&service);
@@ -109,9 +109,7 @@ static void a_budget_of_20_bytes_an_element_is_enough(void **state)
     text_printf(&body, ",");
     print_member(&body, "targets", "0", ",0", ELEMENTS);
     text_printf(&body, ",\"gradients\":[\"predictions\"]}");
-    struct reply reply = client_post(&client, body.bytes);
-    assert_int_equal(reply.status, 200);
-    reply_free(&reply);
+    response_expect_status(client_post(&client, body.bytes), 200);
     text_free(&body);
     client_free(&client);
     service_close(&service);
@@ -147,7 +145,7 @@ static void memory_goes_back_to_the_system(void **state)
     service_close(&service);
 }
 
-/* Posts a request and reads the beginning of its answer only. */
+/* Posts a request and reads the beginning of its response only. */
 static void read_nothing_of(struct wire *wire, const struct service *service,
                             const struct text *body)
 {
@@ -159,9 +157,9 @@ static void read_nothing_of(struct wire *wire, const struct service *service,
     wire_await(wire);
 }
 
-/* Their answers, of 10 MB each, are written as they are read: beside its numbers a request holds
+/* Their responses, of 10 MB each, are written as they are read: beside its numbers a request holds
  * the connection's pool of 64 KB and little more, wherever it stands. */
-static void slow_readers_of_large_answers_cost_a_bounded_buffer(void **state)
+static void slow_readers_of_large_responses_cost_a_bounded_buffer(void **state)
 {
     enum { READERS = 8, ELEMENTS_EACH = 250000, BESIDE_NUMBERS = 96 * 1024 };
     (void)state;
@@ -213,7 +211,7 @@ int main(void)
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
         cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
-        cmocka_unit_test(slow_readers_of_large_answers_cost_a_bounded_buffer),
+        cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
     };
     return cmocka_run_group_tests_name("test_memory", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_mse.c - POST /mse answers the right numbers, to the last bit, in the right form. For any
+/* test_mse.c - POST /mse gives the right numbers, to the last bit, in the right form. For any
  * running server. */
 #include "support/suite.h"
 
@@ -8,15 +8,15 @@
 
 /* ---- calls as a reader of the documentation makes them */
 
-static void the_call_in_the_readme_is_answered_as_it_says(void **state)
+static void the_call_in_the_readme_gets_its_response(void **state)
 {
     (void)state;
     /* curl -d sends this media type unasked */
-    struct reply reply = client_send(
-        &suite_client, (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
-                                        .content_type = "application/x-www-form-urlencoded"});
-    reply_is(&reply, "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
-    reply_free(&reply);
+    response_expect(
+        client_send(&suite_client,
+                    (struct request){.body = "{\"predictions\":[1,2],\"targets\":[0,0]}",
+                                     .content_type = "application/x-www-form-urlencoded"}),
+        "{\"loss\":2.5,\"gradients\":{\"predictions\":[1,2],\"targets\":[-1,-2]}}");
 }
 
 static char *read_file(const char *path)
@@ -47,15 +47,15 @@ static void the_worked_example_gives_every_published_digit(void **state)
     char *body = read_file("tests/data/worked_example/request.json");
     char *file = read_file("tests/data/worked_example/published.json");
     cJSON *published = cJSON_Parse(file);
-    struct reply reply = client_post(&suite_client, body);
-    assert_int_equal(reply.status, 200);
+    struct response response = client_post(&suite_client, body);
+    assert_int_equal(response.status, 200);
 
-    cJSON *answer = cJSON_Parse(reply.body.bytes);
-    const cJSON *loss = cJSON_GetObjectItemCaseSensitive(answer, "loss");
+    cJSON *result = cJSON_Parse(response.body.bytes);
+    const cJSON *loss = cJSON_GetObjectItemCaseSensitive(result, "loss");
     const cJSON *losses = cJSON_GetObjectItemCaseSensitive(published, "loss");
     expect_published(loss, cJSON_GetArrayItem(losses, 0), 12);
     expect_published(loss, cJSON_GetArrayItem(losses, 1), 16);
-    const cJSON *gradients = cJSON_GetObjectItemCaseSensitive(answer, "gradients");
+    const cJSON *gradients = cJSON_GetObjectItemCaseSensitive(result, "gradients");
     const cJSON *gradient = cJSON_GetObjectItemCaseSensitive(gradients, "predictions");
     const cJSON *expected = cJSON_GetObjectItemCaseSensitive(published, "gradient_of_predictions");
     assert_int_equal(cJSON_GetArraySize(gradient), 27);
@@ -63,8 +63,8 @@ static void the_worked_example_gives_every_published_digit(void **state)
     for (int i = 0; i < 27; i++)
         expect_published(cJSON_GetArrayItem(gradient, i), cJSON_GetArrayItem(expected, i), 6);
 
-    cJSON_Delete(answer);
-    reply_free(&reply);
+    cJSON_Delete(result);
+    response_free(&response);
     cJSON_Delete(published);
     free(file);
     free(body);
@@ -129,7 +129,7 @@ static void members_may_stand_in_any_order_with_any_white_space_and_escapes(void
                   "{\"loss\":14,\"gradients\":{\"predictions\":[2,-4,6],\"targets\":[-2,4,-6]}}");
 }
 
-static void answers_have_the_shape_of_their_inputs(void **state)
+static void responses_have_the_shape_of_their_inputs(void **state)
 {
     (void)state;
     client_expect(&suite_client, "{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]]}",
@@ -156,7 +156,7 @@ static void arrays_nest_32_deep(void **state)
     const double loss[] = {1, 4};
     size_t shape[32];
     struct text body = {0};
-    struct text answer = {0};
+    struct text expected = {0};
 
     for (size_t i = 0; i < 32; i++) shape[i] = 1;
     shape[20] = 2;
@@ -165,24 +165,24 @@ static void arrays_nest_32_deep(void **state)
     text_printf(&body, ",\"targets\":");
     text_tensor(&body, targets, shape, 32, text_exact);
     text_printf(&body, ",\"reduction\":\"none\",\"gradients\":[]}");
-    text_printf(&answer, "{\"loss\":");
-    text_tensor(&answer, loss, shape, 32, text_exact);
-    text_printf(&answer, "}");
-    client_expect(&suite_client, body.bytes, answer.bytes);
+    text_printf(&expected, "{\"loss\":");
+    text_tensor(&expected, loss, shape, 32, text_exact);
+    text_printf(&expected, "}");
+    client_expect(&suite_client, body.bytes, expected.bytes);
     text_free(&body);
-    text_free(&answer);
+    text_free(&expected);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_call_in_the_readme_is_answered_as_it_says),
+        cmocka_unit_test(the_call_in_the_readme_gets_its_response),
         cmocka_unit_test(the_worked_example_gives_every_published_digit),
         cmocka_unit_test(weights_divide_by_their_sum_under_mean_and_multiply_under_the_others),
         cmocka_unit_test(each_reduction_has_its_loss_and_gradients),
         cmocka_unit_test(only_the_gradients_asked_for_are_given_in_a_fixed_order),
         cmocka_unit_test(members_may_stand_in_any_order_with_any_white_space_and_escapes),
-        cmocka_unit_test(answers_have_the_shape_of_their_inputs),
+        cmocka_unit_test(responses_have_the_shape_of_their_inputs),
         cmocka_unit_test(arrays_nest_32_deep),
     };
     return cmocka_run_group_tests_name("test_mse", tests, suite_open, suite_close);

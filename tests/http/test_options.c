@@ -9,11 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define ROOM         8192
-
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
+#define ROOM 8192
 
 static char out[ROOM];
 static char error[ROOM];
@@ -41,7 +37,7 @@ static void help_names_every_option(void **state)
     assert_string_equal(error, "");
 }
 
-static void version_is_said(void **state)
+static void version_is_printed(void **state)
 {
     (void)state;
     assert_int_equal(run((const char *const[]){"--version", NULL}), 0);
@@ -78,7 +74,7 @@ static void expect_service(const char *const *options)
     struct client client;
     service_start(&service, options);
     client_init(&client, &service);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
     service_close(&service);
 }
@@ -103,12 +99,12 @@ static void ipv6_is_served_where_the_machine_has_it(void **state)
     service_start(&service, (const char *const[]){"--listen", "[::1]:0", NULL});
     assert_string_equal(service.host, "::1");
     client_init(&client, &service);
-    client_expect(&client, good, good_answer);
+    client_expect(&client, good_body, good_response);
     client_free(&client);
     service_close(&service);
 }
 
-static void a_port_in_use_is_said_in_one_line(void **state)
+static void a_port_in_use_is_reported_in_one_line(void **state)
 {
     (void)state;
     struct service service;
@@ -149,11 +145,8 @@ static void closed_standard_descriptors_become_no_sockets(void **state)
         assert_true(i < 1000);
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
     }
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-               strlen(good), good);
-    struct reply reply = wire_reply(&wire, false);
-    reply_is(&reply, good_answer);
-    reply_free(&reply);
+    wire_post(&wire, "", good_body);
+    response_expect(wire_response(&wire, false), good_response);
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
         char name[64], target[64] = "";
         snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)service.pid, descriptor);
@@ -169,11 +162,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_names_every_option),
-        cmocka_unit_test(version_is_said),
+        cmocka_unit_test(version_is_printed),
         cmocka_unit_test(a_bad_option_is_one_line_that_names_it_and_status_2),
         cmocka_unit_test(options_in_range_start_a_server),
         cmocka_unit_test(ipv6_is_served_where_the_machine_has_it),
-        cmocka_unit_test(a_port_in_use_is_said_in_one_line),
+        cmocka_unit_test(a_port_in_use_is_reported_in_one_line),
         cmocka_unit_test(check_tells_a_live_server_from_a_dead_one),
         cmocka_unit_test(closed_standard_descriptors_become_no_sockets),
     };

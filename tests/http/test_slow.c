@@ -1,4 +1,4 @@
-/* test_slow.c - callers who take their time: what a request, an idle connection and too many of
+/* test_slow.c - clients that take their time: what a request, an idle connection and too many of
  * them may cost. Starts servers of its own. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
@@ -13,10 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char good[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
-static const char good_answer[] = "{\"loss\":4}";
-
-/* Sends one byte after the other, a pause before each, until the server closes or has answered. */
+/* Sends one byte after the other, a pause before each, until the server closes. */
 static void drip(struct wire *wire, const char *byte, int times)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -28,59 +25,36 @@ static void drip(struct wire *wire, const char *byte, int times)
 
 static void post_good(struct wire *wire)
 {
-    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s", strlen(good),
-               good);
-    struct reply reply = wire_reply(wire, false);
-    reply_is(&reply, good_answer);
-    reply_free(&reply);
+    wire_post(wire, "", good_body);
+    response_expect(wire_response(wire, false), good_response);
 }
 
-static void expect_408(struct wire *wire)
-{
-    struct reply reply = wire_reply(wire, false);
-    reply_is_problem(&reply, 408, "request-timeout", NULL, -1);
-    reply_has_header(&reply, "Connection", "close");
-    reply_free(&reply);
-    assert_true(wire_is_closed(wire));
-    wire_close(wire);
-}
-
-static void a_body_that_drips_is_answered_408(void **state)
+static void a_request_that_takes_too_long_gets_408(void **state)
 {
     (void)state;
+    static const struct {
+        const char *begin, *byte;
+        int times; /* that the byte is sent */
+    } rows[] = {
+        {"POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", " ", 40},
+        {"POST /mse HTTP/1.1\r\nHost: a\r\nX-Slow: ", "x", 40},
+        {"POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{", "", 0},
+    };
     struct service service;
-    struct wire wire;
     service_start(&service, (const char *const[]){"--request-timeout", "500ms", NULL});
-    wire_connect(&wire, &service);
-    post_good(&wire);
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
-    drip(&wire, " ", 40);
-    expect_408(&wire);
-    service_close(&service);
-}
-
-static void headers_that_drip_are_answered_408(void **state)
-{
-    (void)state;
-    struct service service;
-    struct wire wire;
-    service_start(&service, (const char *const[]){"--request-timeout", "500ms", NULL});
-    wire_connect(&wire, &service);
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nX-Slow: ");
-    drip(&wire, "x", 40);
-    expect_408(&wire);
-    service_close(&service);
-}
-
-static void a_silent_request_is_answered_408(void **state)
-{
-    (void)state;
-    struct service service;
-    struct wire wire;
-    service_start(&service, (const char *const[]){"--request-timeout", "300ms", NULL});
-    wire_connect(&wire, &service);
-    wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{");
-    expect_408(&wire);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        post_good(&wire);
+        wire_print(&wire, "%s", rows[i].begin);
+        drip(&wire, rows[i].byte, rows[i].times);
+        struct response response = wire_response(&wire, false);
+        response_is_problem(&response, 408, "request-timeout", NULL, -1);
+        response_has_header(&response, "Connection", "close");
+        response_free(&response);
+        assert_true(wire_is_closed(&wire));
+        wire_close(&wire);
+    }
     service_close(&service);
 }
 
@@ -108,7 +82,7 @@ static void a_connection_without_a_request_is_closed(void **state)
 }
 
 /* The end comes in one segment with the last bytes, where it is easily missed. */
-static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **state)
+static void a_client_that_ends_half_way_is_closed_at_once(void **state)
 {
     static const char *const pieces[] = {
         "G", "POST /mse HTTP/1.1\r\nHost: a\r\n",
@@ -117,7 +91,7 @@ static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **st
     struct service service;
     service_start(&service,
                   (const char *const[]){"--request-timeout", "30m", "--idle-timeout", "30m", NULL});
-    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+    for (size_t i = 0; i < COUNT(pieces); i++) {
         struct wire wire;
         wire_connect(&wire, &service);
         assert_int_equal(send(wire.socket, pieces[i], strlen(pieces[i]), MSG_MORE),
@@ -129,7 +103,7 @@ static void a_caller_that_ends_half_way_is_let_go_long_before_its_time(void **st
     service_close(&service);
 }
 
-static void a_caller_that_ends_its_side_gets_its_answer(void **state)
+static void a_client_that_shuts_its_side_down_gets_its_response(void **state)
 {
     (void)state;
     struct service service;
@@ -139,20 +113,18 @@ static void a_caller_that_ends_its_side_gets_its_answer(void **state)
         char request[256];
         int length = snprintf(request, sizeof request,
                               "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-                              strlen(good), good);
+                              strlen(good_body), good_body);
         wire_connect(&wire, &service);
         assert_int_equal(send(wire.socket, request, (size_t)length, MSG_MORE), length);
         assert_int_equal(shutdown(wire.socket, SHUT_WR), 0);
-        struct reply reply = wire_reply(&wire, false);
-        reply_is(&reply, good_answer);
-        reply_free(&reply);
+        response_expect(wire_response(&wire, false), good_response);
         assert_true(wire_is_closed(&wire));
         wire_close(&wire);
     }
     service_close(&service);
 }
 
-static void slow_callers_cost_others_nothing(void **state)
+static void slow_clients_cost_others_nothing(void **state)
 {
     (void)state;
     enum { SLOW = 50 };
@@ -173,34 +145,33 @@ static void slow_callers_cost_others_nothing(void **state)
     service_close(&service);
 }
 
-static void one_connection_too_many_is_told_so_and_harms_nobody(void **state)
+static void one_connection_too_many_gets_503_and_harms_no_other(void **state)
 {
     (void)state;
     struct service service;
     struct wire served[3];
-    struct wire surplus;
+    struct wire extra;
     service_start(&service, (const char *const[]){"--max-connections", "3", NULL});
     for (int i = 0; i < 3; i++) {
         wire_connect(&served[i], &service);
         post_good(&served[i]);
     }
     for (int i = 0; i < 5; i++) {
-        wire_connect(&surplus, &service);
-        wire_print(&surplus, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
-                   strlen(good), good);
-        struct reply reply = wire_reply(&surplus, false);
-        reply_is_problem(&reply, 503, "too-many-connections", NULL, -1);
-        reply_has_header(&reply, "Retry-After", "1");
-        reply_has_header(&reply, "Connection", "close");
-        reply_free(&reply);
-        wire_close(&surplus);
+        wire_connect(&extra, &service);
+        wire_post(&extra, "", good_body);
+        struct response response = wire_response(&extra, false);
+        response_is_problem(&response, 503, "too-many-connections", NULL, -1);
+        response_has_header(&response, "Retry-After", "1");
+        response_has_header(&response, "Connection", "close");
+        response_free(&response);
+        wire_close(&extra);
     }
     for (int i = 0; i < 3; i++) post_good(&served[i]);
     for (int i = 0; i < 3; i++) wire_close(&served[i]);
     service_close(&service);
 }
 
-static void who_does_not_read_the_log_holds_nobody_up(void **state)
+static void a_log_that_is_not_read_delays_no_request(void **state)
 {
     (void)state;
     struct service service;
@@ -208,7 +179,7 @@ static void who_does_not_read_the_log_holds_nobody_up(void **state)
     service_start(&service, (const char *const[]){"--access-log", NULL});
     assert_true(fcntl(service.log, F_SETPIPE_SZ, 4096) > 0);
     client_init(&client, &service);
-    for (int i = 0; i < 200; i++) client_expect(&client, good, good_answer);
+    for (int i = 0; i < 200; i++) client_expect(&client, good_body, good_response);
     service_signal(&service, SIGTERM); /* which it has to say something about, too */
     client_free(&client);
     int status;
@@ -217,7 +188,7 @@ static void who_does_not_read_the_log_holds_nobody_up(void **state)
     close(service.log);
 }
 
-static void headers_over_the_limit_are_answered_431(void **state)
+static void headers_over_the_limit_get_431(void **state)
 {
     (void)state;
     struct service service;
@@ -227,9 +198,7 @@ static void headers_over_the_limit_are_answered_431(void **state)
     text_repeat(&padding, "x", 32768);
     wire_connect(&wire, &service);
     wire_print(&wire, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Large: %s\r\n\r\n", padding.bytes);
-    struct reply reply = wire_reply(&wire, false);
-    reply_is_problem(&reply, 431, "headers-too-large", NULL, -1);
-    reply_free(&reply);
+    response_expect_problem(wire_response(&wire, false), 431, "headers-too-large", NULL, -1);
     wire_close(&wire);
     text_free(&padding);
     service_close(&service);
@@ -238,16 +207,14 @@ static void headers_over_the_limit_are_answered_431(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_body_that_drips_is_answered_408),
-        cmocka_unit_test(headers_that_drip_are_answered_408),
-        cmocka_unit_test(a_silent_request_is_answered_408),
+        cmocka_unit_test(a_request_that_takes_too_long_gets_408),
         cmocka_unit_test(a_connection_without_a_request_is_closed),
-        cmocka_unit_test(a_caller_that_ends_half_way_is_let_go_long_before_its_time),
-        cmocka_unit_test(a_caller_that_ends_its_side_gets_its_answer),
-        cmocka_unit_test(slow_callers_cost_others_nothing),
-        cmocka_unit_test(one_connection_too_many_is_told_so_and_harms_nobody),
-        cmocka_unit_test(who_does_not_read_the_log_holds_nobody_up),
-        cmocka_unit_test(headers_over_the_limit_are_answered_431),
+        cmocka_unit_test(a_client_that_ends_half_way_is_closed_at_once),
+        cmocka_unit_test(a_client_that_shuts_its_side_down_gets_its_response),
+        cmocka_unit_test(slow_clients_cost_others_nothing),
+        cmocka_unit_test(one_connection_too_many_gets_503_and_harms_no_other),
+        cmocka_unit_test(a_log_that_is_not_read_delays_no_request),
+        cmocka_unit_test(headers_over_the_limit_get_431),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_stream.c - an answer depends neither on the size of a request nor on how its body is cut.
+/* test_stream.c - a response depends neither on the size of a request nor on how its body is cut.
  * For any running server. */
 #include "support/random.h"
 #include "support/rational.h"
@@ -50,13 +50,13 @@ static void expect_large(size_t n, bool chunked)
     loss = rational_loss(predictions, targets, NULL, n, MSE_MEAN);
     rational_gradient(predictions, targets, NULL, n, MSE_MEAN, gradient);
 
-    struct reply reply =
+    struct response response =
         client_send(&suite_client, (struct request){.body = body.bytes,
                                                     .length = body.length,
                                                     .content_type = "application/json",
                                                     .chunked = chunked});
-    assert_int_equal(reply.status, 200);
-    const char *text = reply.body.bytes;
+    assert_int_equal(response.status, 200);
+    const char *text = response.body.bytes;
     skip_text(&text, "{\"loss\":");
     assert_true(next_number(&text) == loss);
     skip_text(&text, "\"gradients\":{\"predictions\":[");
@@ -64,14 +64,14 @@ static void expect_large(size_t n, bool chunked)
     skip_text(&text, ",\"targets\":[");
     for (size_t i = 0; i < n; i++) assert_true(next_number(&text) == -gradient[i]);
     assert_string_equal(text, "}}");
-    reply_free(&reply);
+    response_free(&response);
     text_free(&body);
     free(predictions);
     free(targets);
     free(gradient);
 }
 
-static void requests_of_any_size_are_answered_in_full(void **state)
+static void requests_of_any_size_get_whole_responses(void **state)
 {
     (void)state;
     static const size_t sizes[] = {100, 1000, 2047, 2048, 2049, 10000, 100000};
@@ -81,7 +81,7 @@ static void requests_of_any_size_are_answered_in_full(void **state)
     }
 }
 
-static void a_million_elements_are_answered_in_full(void **state)
+static void a_million_elements_get_a_whole_response(void **state)
 {
     (void)state;
     expect_large(1000000, true);
@@ -107,12 +107,12 @@ static void send_head(struct wire *wire, const char *framing)
                framing);
 }
 
-static void expect_reply(struct wire *wire, const struct reply *expected)
+static void expect_response(struct wire *wire, const struct response *expected)
 {
-    struct reply reply = wire_reply(wire, false);
-    assert_int_equal(reply.status, expected->status);
-    assert_string_equal(reply.body.bytes, expected->body.bytes);
-    reply_free(&reply);
+    struct response response = wire_response(wire, false);
+    assert_int_equal(response.status, expected->status);
+    assert_string_equal(response.body.bytes, expected->body.bytes);
+    response_free(&response);
 }
 
 /* Every piece is of this size, but the first, which has first bytes. */
@@ -127,7 +127,7 @@ static void send_chunks(struct wire *wire, const char *body, size_t first, size_
     wire_chunk(wire, "", 0);
 }
 
-static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
+static void a_response_does_not_depend_on_how_the_body_is_cut(void **state)
 {
     (void)state;
     struct wire wire;
@@ -136,24 +136,24 @@ static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
         const char *body = cut_bodies[i];
         size_t length = strlen(body);
         char framing[64];
-        struct reply expected = client_post(&suite_client, body);
+        struct response expected = client_post(&suite_client, body);
         snprintf(framing, sizeof framing, "Content-Length: %zu", length);
         for (size_t cut = 0; cut <= length; cut++) {
             send_chunks(&wire, body, cut, length);
-            expect_reply(&wire, &expected);
+            expect_response(&wire, &expected);
             send_head(&wire, framing);
             wire_send(&wire, body, cut);
             wire_send(&wire, body + cut, length - cut);
-            expect_reply(&wire, &expected);
+            expect_response(&wire, &expected);
         }
         for (size_t size = 1; size <= length; size++) {
             send_chunks(&wire, body, size, size);
-            expect_reply(&wire, &expected);
+            expect_response(&wire, &expected);
         }
         send_head(&wire, framing);
         for (size_t at = 0; at < length; at++) wire_send(&wire, body + at, 1);
-        expect_reply(&wire, &expected);
-        reply_free(&expected);
+        expect_response(&wire, &expected);
+        response_free(&expected);
     }
     wire_close(&wire);
 }
@@ -161,9 +161,9 @@ static void an_answer_does_not_depend_on_how_the_body_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_of_any_size_are_answered_in_full),
-        cmocka_unit_test(a_million_elements_are_answered_in_full),
-        cmocka_unit_test(an_answer_does_not_depend_on_how_the_body_is_cut),
+        cmocka_unit_test(requests_of_any_size_get_whole_responses),
+        cmocka_unit_test(a_million_elements_get_a_whole_response),
+        cmocka_unit_test(a_response_does_not_depend_on_how_the_body_is_cut),
     };
     return cmocka_run_group_tests_name("test_stream", tests, suite_open, suite_close);
 }

@@ -85,3 +85,10 @@ void certificate_write_key(const char *path, const struct certificate *certifica
     folder_write_bytes(path, pem.data, pem.size);
     gnutls_free(pem.data);
 }
+
+void certificate_write_pair(const char *path, const char *key_path,
+                            const struct certificate *certificate)
+{
+    certificate_write(path, (const struct certificate *[]){certificate, NULL});
+    certificate_write_key(key_path, certificate);
+}

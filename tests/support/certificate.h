@@ -20,4 +20,8 @@ void certificate_free(struct certificate *certificate);
 void certificate_write(const char *path, const struct certificate *const *chain);
 void certificate_write_key(const char *path, const struct certificate *certificate);
 
+/* Writes a certificate and its key. */
+void certificate_write_pair(const char *path, const char *key_path,
+                            const struct certificate *certificate);
+
 #endif

@@ -1,4 +1,4 @@
-/* client.c - requests through libcurl, and what an answer must look like. One connection, kept as
+/* client.c - requests through libcurl, and what a response must look like. One connection, kept as
  * long as it can be. */
 #include "support/client.h"
 
@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+const char good_body[] = "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}";
+const char good_response[] = "{\"loss\":4}";
 
 #define TIMEOUT_SECONDS 120L /* ends a test that hangs; nothing waits for it otherwise */
 
@@ -73,10 +76,10 @@ static void set_body(CURL *curl, const struct request *request, struct upload *u
     }
 }
 
-struct reply client_send(struct client *client, struct request request)
+struct response client_send(struct client *client, struct request request)
 {
     CURL *curl = client->curl;
-    struct reply reply = {0};
+    struct response response = {0};
     char url[1024];
     long connects = 0;
     struct upload upload = {request.body, request.length || !request.body ? request.length
@@ -92,9 +95,9 @@ struct reply client_send(struct client *client, struct request request)
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response.body);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply.headers);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &response.headers);
     if (request.body) set_body(curl, &request, &upload);
     if (request.method && strcmp(request.method, "HEAD") == 0)
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -103,15 +106,15 @@ struct reply client_send(struct client *client, struct request request)
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     if (code != CURLE_OK) fail_msg("%s: %s", url, curl_easy_strerror(code));
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response.status);
     curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connects);
     client->connections += (int)connects;
-    text_append(&reply.headers, "", 0);
-    text_append(&reply.body, "", 0);
-    return reply;
+    text_append(&response.headers, "", 0);
+    text_append(&response.body, "", 0);
+    return response;
 }
 
-struct reply client_post(struct client *client, const char *body)
+struct response client_post(struct client *client, const char *body)
 {
     return client_send(client, (struct request){.body = body, .content_type = "application/json"});
 }
@@ -120,33 +123,31 @@ uint64_t client_metric(struct client *client, const char *name)
 {
     char line[128];
     uint64_t value = 0;
-    struct reply reply = client_send(client, (struct request){.path = "/metrics"});
+    struct response response = client_send(client, (struct request){.path = "/metrics"});
     int length = snprintf(line, sizeof line, "\n%s ", name);
-    const char *found = strstr(reply.body.bytes, line);
+    const char *found = strstr(response.body.bytes, line);
     assert_non_null(found);
     assert_int_equal(sscanf(found + length, "%" SCNu64, &value), 1);
-    reply_free(&reply);
+    response_free(&response);
     return value;
 }
 
-void client_expect(struct client *client, const char *body, const char *answer)
+void client_expect(struct client *client, const char *body, const char *expected)
 {
-    struct reply reply = client_post(client, body);
-    reply_is(&reply, answer);
-    reply_free(&reply);
+    response_expect(client_post(client, body), expected);
 }
 
-void reply_free(struct reply *reply)
+void response_free(struct response *response)
 {
-    text_free(&reply->headers);
-    text_free(&reply->body);
+    text_free(&response->headers);
+    text_free(&response->body);
 }
 
-bool reply_header(const struct reply *reply, const char *name, char *value, size_t size)
+bool response_header(const struct response *response, const char *name, char *value, size_t size)
 {
     size_t length = strlen(name);
 
-    for (const char *line = reply->headers.bytes; line; line = strstr(line, "\r\n")) {
+    for (const char *line = response->headers.bytes; line; line = strstr(line, "\r\n")) {
         if (*line == '\r') line += 2;
         if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
         const char *begin = line + length + 1;
@@ -157,20 +158,20 @@ bool reply_header(const struct reply *reply, const char *name, char *value, size
     return false;
 }
 
-void reply_has_header(const struct reply *reply, const char *name, const char *value)
+void response_has_header(const struct response *response, const char *name, const char *value)
 {
     char found[256];
-    if (!reply_header(reply, name, found, sizeof found))
-        fail_msg("no header %s in:\n%s", name, reply->headers.bytes);
+    if (!response_header(response, name, found, sizeof found))
+        fail_msg("no header %s in:\n%s", name, response->headers.bytes);
     assert_string_equal(found, value);
 }
 
-void reply_is(const struct reply *reply, const char *text)
+void response_is(const struct response *response, const char *text)
 {
-    if (reply->status != 200) fail_msg("status %ld: %s", reply->status, reply->body.bytes);
-    reply_has_header(reply, "Content-Type", "application/json");
-    assert_string_equal(reply->body.bytes, text);
-    assert_int_equal(reply->body.length, strlen(text));
+    if (response->status != 200) fail_msg("status %ld: %s", response->status, response->body.bytes);
+    response_has_header(response, "Content-Type", "application/json");
+    assert_string_equal(response->body.bytes, text);
+    assert_int_equal(response->body.length, strlen(text));
 }
 
 static const char *string_member(const cJSON *object, const char *name)
@@ -180,19 +181,19 @@ static const char *string_member(const cJSON *object, const char *name)
     return member->valuestring;
 }
 
-cJSON *reply_problem(const struct reply *reply, int status, const char *slug)
+cJSON *response_problem(const struct response *response, int status, const char *slug)
 {
     static const char *const known[] = {"type", "title", "status", "detail", "pointer", "offset"};
     char type[64];
 
-    if (reply->status != status)
-        fail_msg("status %ld, not %d: %s", reply->status, status, reply->body.bytes);
-    reply_has_header(reply, "Content-Type", "application/problem+json");
-    cJSON *problem = cJSON_ParseWithLength(reply->body.bytes, reply->body.length);
-    if (!cJSON_IsObject(problem)) fail_msg("no problem document: %s", reply->body.bytes);
+    if (response->status != status)
+        fail_msg("status %ld, not %d: %s", response->status, status, response->body.bytes);
+    response_has_header(response, "Content-Type", "application/problem+json");
+    cJSON *problem = cJSON_ParseWithLength(response->body.bytes, response->body.length);
+    if (!cJSON_IsObject(problem)) fail_msg("no problem document: %s", response->body.bytes);
     snprintf(type, sizeof type, "/problems/%s", slug);
     if (strcmp(string_member(problem, "type"), type) != 0)
-        fail_msg("not %s: %s", type, reply->body.bytes);
+        fail_msg("not %s: %s", type, response->body.bytes);
     assert_true(*string_member(problem, "title"));
     assert_int_equal(cJSON_GetObjectItemCaseSensitive(problem, "status")->valueint, status);
     const char *detail = string_member(problem, "detail");
@@ -206,18 +207,38 @@ cJSON *reply_problem(const struct reply *reply, int status, const char *slug)
     return problem;
 }
 
-void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer,
-                      long offset)
+void response_is_problem(const struct response *response, int status, const char *slug,
+                         const char *pointer, long offset)
 {
-    cJSON *problem = reply_problem(reply, status, slug);
+    cJSON *problem = response_problem(response, status, slug);
     const cJSON *found_pointer = cJSON_GetObjectItemCaseSensitive(problem, "pointer");
     const cJSON *found_offset = cJSON_GetObjectItemCaseSensitive(problem, "offset");
 
     if (!pointer != !found_pointer ||
         (pointer && strcmp(string_member(problem, "pointer"), pointer) != 0))
-        fail_msg("the pointer is not %s: %s", pointer ? pointer : "absent", reply->body.bytes);
+        fail_msg("the pointer is not %s: %s", pointer ? pointer : "absent", response->body.bytes);
     if ((offset < 0) != !found_offset ||
         (found_offset && found_offset->valuedouble != (double)offset))
-        fail_msg("the offset is not %ld: %s", offset, reply->body.bytes);
+        fail_msg("the offset is not %ld: %s", offset, response->body.bytes);
     cJSON_Delete(problem);
+}
+
+void response_expect(struct response response, const char *text)
+{
+    response_is(&response, text);
+    response_free(&response);
+}
+
+void response_expect_status(struct response response, long status)
+{
+    if (response.status != status)
+        fail_msg("status %ld, not %ld: %s", response.status, status, response.body.bytes);
+    response_free(&response);
+}
+
+void response_expect_problem(struct response response, int status, const char *slug,
+                             const char *pointer, long offset)
+{
+    response_is_problem(&response, status, slug, pointer, offset);
+    response_free(&response);
 }

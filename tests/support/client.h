@@ -1,4 +1,4 @@
-/* client.h - requests through libcurl, and what an answer must look like. One connection, kept as
+/* client.h - requests through libcurl, and what a response must look like. One connection, kept as
  * long as it can be. */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -9,6 +9,9 @@
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <stdint.h>
+
+/* The least that POST /mse takes, and its response. */
+extern const char good_body[], good_response[];
 
 struct client {
     CURL *curl;
@@ -30,7 +33,7 @@ struct request {
     const char *headers[4]; /* more of them, "Name: value" each */
 };
 
-struct reply {
+struct response {
     long status;
     struct text headers; /* all of them, each line with its CR LF */
     struct text body;
@@ -39,35 +42,42 @@ struct reply {
 void client_init(struct client *client, const struct service *service);
 void client_free(struct client *client);
 
-/* Fails the test where no answer comes. The caller frees the reply. */
-struct reply client_send(struct client *client, struct request request);
+/* Fails the test where no response comes. The caller frees it. */
+struct response client_send(struct client *client, struct request request);
 
 /* Posts a text to /mse as application/json. */
-struct reply client_post(struct client *client, const char *body);
+struct response client_post(struct client *client, const char *body);
 
 /* A sample without labels of /metrics. */
 uint64_t client_metric(struct client *client, const char *name);
 
-/* Posts a text and fails the test unless the answer is 200 and exactly this text. */
-void client_expect(struct client *client, const char *body, const char *answer);
+/* Posts a text and fails the test unless the response is 200 and exactly this text. */
+void client_expect(struct client *client, const char *body, const char *expected);
 
-void reply_free(struct reply *reply);
+void response_free(struct response *response);
 
 /* The value of the header field, to value; false where there is none. */
-bool reply_header(const struct reply *reply, const char *name, char *value, size_t size);
+bool response_header(const struct response *response, const char *name, char *value, size_t size);
 
 /* Fails the test unless the header field has this value. */
-void reply_has_header(const struct reply *reply, const char *name, const char *value);
+void response_has_header(const struct response *response, const char *name, const char *value);
 
-/* Fails the test unless the answer is 200, application/json, and exactly this text. */
-void reply_is(const struct reply *reply, const char *text);
+/* Fails the test unless the response is 200, application/json, and exactly this text. */
+void response_is(const struct response *response, const char *text);
 
-/* Fails the test unless the answer is this problem in every member that RFC 9457 and the contract
+/* Fails the test unless the response is this problem in every member that RFC 9457 and the contract
  * ask for. pointer NULL and offset -1 mean that there is none. */
-void reply_is_problem(const struct reply *reply, int status, const char *slug, const char *pointer,
-                      long offset);
+void response_is_problem(const struct response *response, int status, const char *slug,
+                         const char *pointer, long offset);
 
-/* As reply_is_problem, whatever the pointer and the offset are. The caller deletes the document. */
-cJSON *reply_problem(const struct reply *reply, int status, const char *slug);
+/* As response_is_problem, whatever the pointer and the offset are. The caller deletes the document.
+ */
+cJSON *response_problem(const struct response *response, int status, const char *slug);
+
+/* Fail the test unless the response is the expected one, and free it. */
+void response_expect(struct response response, const char *text);
+void response_expect_status(struct response response, long status);
+void response_expect_problem(struct response response, int status, const char *slug,
+                             const char *pointer, long offset);
 
 #endif

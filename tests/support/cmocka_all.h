@@ -1,4 +1,5 @@
-/* cmocka_all.h - cmocka.h with the headers that it wants before it. */
+/* cmocka_all.h - cmocka.h with the headers that it wants before it, and what every test program
+ * needs. */
 #ifndef CMOCKA_ALL_H
 #define CMOCKA_ALL_H
 
@@ -8,5 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #endif

@@ -1,8 +1,8 @@
-"""known.py - bodies for POST /mse and the answers that are right for them.
+"""known.py - bodies for POST /mse and the responses that are right for them.
 
 The numbers are multiples of 2^-20, so that sums are exact in integers; a quotient of two integers is rounded once, to
-the nearest double, by Python itself. The first answer to a body is read and compared number for number; from then on
-every answer to it must be that one, byte for byte.
+the nearest double, by Python itself. The first response to a body is read and compared number for number; from then on
+every response to it must be that one, byte for byte.
 """
 import json
 import random
@@ -12,7 +12,7 @@ UNIT = 1 << 20
 
 
 class Known:
-    """A body and its right answer: what an answer must hold, or the type of a problem and what else it must say."""
+    """A body and its right response: what an response must hold, or the type of a problem and what else it must say."""
 
     def __init__(self, name, body, status, expected):
         self.name, self.body, self.status, self.expected = name, body, status, expected
@@ -20,7 +20,7 @@ class Known:
         self._lock = threading.Lock()
 
     def check(self, status, body):
-        """Fails unless this is the right answer."""
+        """Fails unless this is the right response."""
         assert status == self.status, f'{self.name}: status {status}: {body[:200]}'
         with self._lock:
             if self._bytes is None:
@@ -31,12 +31,12 @@ class Known:
             raise AssertionError(f'{self.name}: {len(body)} bytes, wrong from {at} on: {body[at:at + 60]}')
 
     def _read(self, body):
-        answer = json.loads(body)
+        response = json.loads(body)
         if self.status == 200:
-            assert list(answer) == list(self.expected) and answer == self.expected, f'{self.name}: {body[:200]}'
+            assert list(response) == list(self.expected) and response == self.expected, f'{self.name}: {body[:200]}'
         else:
             for member, value in self.expected.items():
-                assert answer.get(member) == value, f'{self.name}: {member} is not {value}: {body[:200]}'
+                assert response.get(member) == value, f'{self.name}: {member} is not {value}: {body[:200]}'
 
 
 def numbers(integers):
@@ -62,11 +62,11 @@ def right(name, n, seed, weighted=False, reduction='mean', gradients=('predictio
     if weighted:
         request['weights'] = numbers(weights)
     request |= {'reduction': reduction, 'gradients': list(gradients)}
-    answer = {'loss': loss}
+    response = {'loss': loss}
     if gradients:
         signs = {'predictions': 1, 'targets': -1}
-        answer['gradients'] = {g: [signs[g] * slope for slope in slopes] for g in signs if g in gradients}
-    return Known(name, json.dumps(request, separators=(',', ':')).encode(), 200, answer)
+        response['gradients'] = {g: [signs[g] * slope for slope in slopes] for g in signs if g in gradients}
+    return Known(name, json.dumps(request, separators=(',', ':')).encode(), 200, response)
 
 
 def wrong(name, body, status, slug, **expected):

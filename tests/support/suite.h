@@ -6,8 +6,6 @@
 #include "support/cmocka_all.h"
 #include "support/service.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 extern struct service suite_service;
 extern struct client suite_client; /* of that server */
 

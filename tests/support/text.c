@@ -1,4 +1,4 @@
-/* text.c - growing text, and numbers as an answer must show them. Knows nothing of HTTP. */
+/* text.c - growing text, and numbers as a response must show them. Knows nothing of HTTP. */
 #include "support/text.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* text.h - growing text, and numbers as an answer must show them. Knows nothing of HTTP. */
+/* text.h - growing text, and numbers as a response must show them. Knows nothing of HTTP. */
 #ifndef TEXT_H
 #define TEXT_H
 

@@ -1,5 +1,5 @@
 /* wire.c - a connection byte by byte, for what libcurl hides: how a request is cut, interim
- * answers, pipelining. */
+ * responses, pipelining. */
 #include "support/wire.h"
 
 #include "support/cmocka_all.h"
@@ -73,6 +73,12 @@ void wire_print(struct wire *wire, const char *format, ...)
     free(bytes);
 }
 
+void wire_post(struct wire *wire, const char *headers, const char *body)
+{
+    wire_print(wire, "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n%s\r\n%s",
+               strlen(body), headers, body);
+}
+
 void wire_chunk(struct wire *wire, const char *bytes, size_t length)
 {
     struct text chunk = {0};
@@ -98,7 +104,7 @@ static bool receive(struct wire *wire)
 static void take(struct wire *wire, struct text *text, size_t length)
 {
     while (wire->received.length < length)
-        if (!receive(wire)) fail_msg("the connection ended within an answer");
+        if (!receive(wire)) fail_msg("the connection ended within a response");
     text_append(text, wire->received.bytes, length);
     wire->received.length -= length;
     memmove(wire->received.bytes, wire->received.bytes + length, wire->received.length);
@@ -110,7 +116,7 @@ static void take_until(struct wire *wire, struct text *text, const char *end)
     const char *found = NULL;
     while (!wire->received.bytes ||
            !(found = memmem(wire->received.bytes, wire->received.length, end, strlen(end)))) {
-        if (!receive(wire)) fail_msg("the connection ended before an answer was complete");
+        if (!receive(wire)) fail_msg("the connection ended before a response was complete");
     }
     take(wire, text, (size_t)(found - wire->received.bytes) + strlen(end));
 }
@@ -135,30 +141,30 @@ static void take_chunks(struct wire *wire, struct text *body)
 void wire_await(struct wire *wire)
 {
     if (wire->received.length == 0 && !receive(wire))
-        fail_msg("the connection ended where an answer was to come");
+        fail_msg("the connection ended where a response was to come");
 }
 
-struct reply wire_reply(struct wire *wire, bool to_head)
+struct response wire_response(struct wire *wire, bool to_head)
 {
-    struct reply reply = {0};
+    struct response response = {0};
     char value[64];
 
-    take_until(wire, &reply.headers, "\r\n\r\n");
-    if (sscanf(reply.headers.bytes, "HTTP/1.%*1[01] %3ld", &reply.status) != 1)
-        fail_msg("no answer: %s", reply.headers.bytes);
-    text_append(&reply.body, "", 0);
-    if (to_head || reply.status < 200 || reply.status == 204) return reply;
-    if (reply_header(&reply, "Transfer-Encoding", value, sizeof value)) {
+    take_until(wire, &response.headers, "\r\n\r\n");
+    if (sscanf(response.headers.bytes, "HTTP/1.%*1[01] %3ld", &response.status) != 1)
+        fail_msg("no response: %s", response.headers.bytes);
+    text_append(&response.body, "", 0);
+    if (to_head || response.status < 200 || response.status == 204) return response;
+    if (response_header(&response, "Transfer-Encoding", value, sizeof value)) {
         assert_string_equal(value, "chunked");
-        take_chunks(wire, &reply.body);
-    } else if (reply_header(&reply, "Content-Length", value, sizeof value)) {
-        take(wire, &reply.body, strtoul(value, NULL, 10));
+        take_chunks(wire, &response.body);
+    } else if (response_header(&response, "Content-Length", value, sizeof value)) {
+        take(wire, &response.body, strtoul(value, NULL, 10));
     } else {
         while (receive(wire)) {
         }
-        take(wire, &reply.body, wire->received.length);
+        take(wire, &response.body, wire->received.length);
     }
-    return reply;
+    return response;
 }
 
 bool wire_is_closed(struct wire *wire)

@@ -35,13 +35,13 @@ OTHERS = 200  # requests of somebody else, each on a connection of its own
 # Of a large request; while it is computed, so many small ones must be answered. Its numbers are so far apart that nearly
 # all gradients take the long way.
 ELEMENTS = 4_000_000
-ANSWERS_MIN = 100
+RESPONSES_MIN = 100
 
 # Small requests after which the server has surely read what the kernel held of a large one: at each turn half a pool.
 TURNS = 1000
 
 
-class Caller:
+class Client:
     """Has one connection, on which it sends its next request as long as the server keeps it; else it connects again."""
 
     def __init__(self, server):
@@ -50,7 +50,7 @@ class Caller:
         self.line = self._connect()
 
     def ask(self, wanted):
-        """Sends a request, which must get the right answer."""
+        """Sends a request, which must get the right response."""
         self.line.sendall(b'POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n' % len(wanted.body) + wanted.body)
         with http.client.HTTPResponse(self.line, method='POST') as response:
             response.begin()
@@ -74,31 +74,31 @@ def allow_descriptors():
 
 
 def crowd(server, count, use):
-    """So many callers, each of whom is let use its connection, and then has one that is idle."""
-    callers = [Caller(server) for _ in range(count)]
-    for caller in callers:
-        use(caller)
+    """So many clients, each of which uses its connection, and then has one that is idle."""
+    clients = [Client(server) for _ in range(count)]
+    for client in clients:
+        use(client)
     service.until(lambda: server.metrics()['mse_connections'] == count + 1, 'connections are missing')
-    return callers
+    return clients
 
 
-def leave(server, callers):
-    for caller in callers:
-        caller.close()
+def leave(server, clients):
+    for client in clients:
+        client.close()
     service.until(lambda: server.metrics()['mse_connections'] == 1, 'connections are left')
 
 
-def measure(server, name, callers, empty):
-    """Prints what the callers cost a server that was so large without them, and returns how large it is."""
+def measure(server, name, clients, empty):
+    """Prints what the clients cost a server that was so large without them, and returns how large it is."""
     full = server.resident()
-    print(f'{name}: {full / 1e6:.1f} MB resident, {(full - empty) / len(callers):.0f} bytes a connection, '
-          f'{sum(caller.kept for caller in callers)} of {len(callers)} kept')
+    print(f'{name}: {full / 1e6:.1f} MB resident, {(full - empty) / len(clients):.0f} bytes a connection, '
+          f'{sum(client.kept for client in clients)} of {len(clients)} kept')
     return full
 
 
 def serve_others(server):
     for wanted in known.small() * (OTHERS // len(known.small())):
-        other = Caller(server)
+        other = Client(server)
         other.ask(wanted)
         other.close()
 
@@ -107,27 +107,27 @@ def ten_thousand_connections_that_never_asked_cost_little_and_others_are_served(
     allow_descriptors()
     with service.Service('--max-connections', str(CONNECTIONS + 100)) as server:
         empty = server.resident()
-        callers = crowd(server, CONNECTIONS, lambda caller: None)
-        assert measure(server, 'connections without a request', callers, empty) < RESIDENT_MAX
+        clients = crowd(server, CONNECTIONS, lambda client: None)
+        assert measure(server, 'connections without a request', clients, empty) < RESIDENT_MAX
         serve_others(server)
-        for caller in callers:
-            caller.close()
+        for client in clients:
+            client.close()
         assert server.stop() == 0
 
 
-def ten_thousand_connections_that_were_answered_cost_little_and_nobody_fails():
+def ten_thousand_connections_that_were_answered_cost_little_and_none_fails():
     allow_descriptors()
     wanted = known.small()[1]
     with service.Service('--max-connections', str(CONNECTIONS + 100)) as server:
         empty = server.resident()
-        callers = crowd(server, CONNECTIONS, lambda caller: caller.ask(wanted))
-        assert measure(server, 'connections that were answered', callers, empty) < RESIDENT_MAX
+        clients = crowd(server, CONNECTIONS, lambda client: client.ask(wanted))
+        assert measure(server, 'connections that were answered', clients, empty) < RESIDENT_MAX
         kept = server.metrics()['mse_connections_kept']
-        assert kept == server.metrics()['mse_connections_kept_limit'] == sum(caller.kept for caller in callers)
+        assert kept == server.metrics()['mse_connections_kept_limit'] == sum(client.kept for client in clients)
         serve_others(server)
-        for caller in callers:
-            caller.ask(wanted)
-            caller.close()
+        for client in clients:
+            client.ask(wanted)
+            client.close()
         assert server.stop() == 0
 
 
@@ -145,29 +145,29 @@ def certificate():
 def tls_connections_that_never_asked_cost_little_and_leave_room_for_the_next():
     with certificate() as (options, trust), service.Service(*options, trust=trust) as server:
         empty = server.resident()
-        callers = crowd(server, TLS_CONNECTIONS, lambda caller: None)
-        full = measure(server, 'TLS connections without a request', callers, empty)
+        clients = crowd(server, TLS_CONNECTIONS, lambda client: None)
+        full = measure(server, 'TLS connections without a request', clients, empty)
         assert full - empty < TLS_CONNECTIONS * TLS_CONNECTION_MAX
         serve_others(server)
-        leave(server, callers)
+        leave(server, clients)
         print(f'without them: {server.resident() / 1e6:.1f} MB resident')
 
-        callers = crowd(server, TLS_CONNECTIONS, lambda caller: None)
-        assert measure(server, 'as many once more', callers, empty) < full * TLS_AGAIN_MAX
-        leave(server, callers)
+        clients = crowd(server, TLS_CONNECTIONS, lambda client: None)
+        assert measure(server, 'as many once more', clients, empty) < full * TLS_AGAIN_MAX
+        leave(server, clients)
         assert server.stop() == 0
 
 
 def one_used_pool_makes_no_other_resident():
     """As one would in a huge page, which holds some thirty, on a machine that gives them unasked."""
     with service.Service() as server:
-        callers = [Caller(server) for _ in range(200)]
-        service.until(lambda: server.metrics()['mse_connections'] == len(callers) + 1, 'connections are missing')
+        clients = [Client(server) for _ in range(200)]
+        service.until(lambda: server.metrics()['mse_connections'] == len(clients) + 1, 'connections are missing')
         with open(f'/proc/{server.process.pid}/smaps', encoding='ascii') as file:
             eligible = [line.split()[1] for line in file if line.startswith('THPeligible:')]
         assert set(eligible) == {'0'}, eligible
-        for caller in callers:
-            caller.close()
+        for client in clients:
+            client.close()
         assert server.stop() == 0
 
 
@@ -183,22 +183,22 @@ def large_request():
 
 
 class Stopwatch:
-    """Asks small requests, one after the other, and keeps the time that each waits for its answer."""
+    """Asks small requests, one after the other, and keeps the time that each waits for its response."""
 
     def __init__(self, server):
-        self._caller, self._wanted = Caller(server), known.small()[0]
+        self._client, self._wanted = Client(server), known.small()[0]
         self._waits = []
 
     def ask(self):
         start = time.perf_counter()
-        self._caller.ask(self._wanted)
+        self._client.ask(self._wanted)
         self._waits.append(time.perf_counter() - start)
 
     def tell(self, when):
-        """Prints the longest wait, begins anew, and returns the number of answers."""
+        """Prints the longest wait, begins anew, and returns the number of responses."""
         waits, self._waits = self._waits, []
         print(f'{when}: a small request waits {max(waits) * 1000:.2f} ms at most, '
-              f'{sorted(waits)[len(waits) // 2] * 1000:.2f} ms mostly ({len(waits)} answers)')
+              f'{sorted(waits)[len(waits) // 2] * 1000:.2f} ms mostly ({len(waits)} responses)')
         return len(waits)
 
 
@@ -225,7 +225,7 @@ def read_beside(line, watch):
 def small_requests_are_answered_while_a_large_one_is_read_computed_and_written():
     text = large_request()
     with service.Service('--threads', '1') as server:
-        watch, large = Stopwatch(server), Caller(server)
+        watch, large = Stopwatch(server), Client(server)
         for _ in range(TURNS):
             watch.ask()
         watch.tell('alone')
@@ -239,19 +239,19 @@ def small_requests_are_answered_while_a_large_one_is_read_computed_and_written()
         watch.ask()
         while not select.select([large.line], [], [], 0)[0]:
             watch.ask()
-        answers = watch.tell('while they are computed')
+        responses = watch.tell('while they are computed')
 
-        answer = read_beside(large.line, watch)
+        response = read_beside(large.line, watch)
         watch.tell('while their gradients are written')
-        assert answer.startswith(b'HTTP/1.1 200 ') and answer.endswith(b'0\r\n\r\n'), answer[:200]
-        assert answers >= ANSWERS_MIN, f'{answers} small answers while a large one is computed'
+        assert response.startswith(b'HTTP/1.1 200 ') and response.endswith(b'0\r\n\r\n'), response[:200]
+        assert responses >= RESPONSES_MIN, f'{responses} small responses while a large one is computed'
         large.close()
         assert server.stop() == 0
 
 
 if __name__ == '__main__':
     service.run([ten_thousand_connections_that_never_asked_cost_little_and_others_are_served,
-                 ten_thousand_connections_that_were_answered_cost_little_and_nobody_fails,
+                 ten_thousand_connections_that_were_answered_cost_little_and_none_fails,
                  tls_connections_that_never_asked_cost_little_and_leave_room_for_the_next,
                  one_used_pool_makes_no_other_resident,
                  small_requests_are_answered_while_a_large_one_is_read_computed_and_written])

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/system/container.sh PROGRAM ... - builds the image, looks into it, and runs HTTP tests against a container of it.
+# tests/system/container.sh PROGRAM ... - builds the image, looks into it, and runs HTTP tests against its container.
 #
 # PROGRAMs are those HTTP tests that any running server must pass. Needs a Docker engine, and fails without one.
 # The last line is "N passed, N failed".
@@ -59,7 +59,7 @@ says_its_version() {
         [ "$(docker run --rm "$image" --version)" = "mse-server $version" ]
 }
 
-runs_as_nobody() {
+is_not_root() {
     image_says '{{.Config.User}}' | grep -xE '[1-9][0-9]*:[1-9][0-9]*'
 }
 
@@ -95,7 +95,7 @@ check 'it is smaller than 15 MB' is_small
 check 'it holds the server, libraries, and nothing else' none only_server_and_libraries
 check 'it has no shell' has_no_shell
 check 'it says its version' says_its_version
-check 'its user is a number and not root' runs_as_nobody
+check 'its user is a number and not root' is_not_root
 container=$(starts)
 check 'it gets healthy, read-only and without capabilities' gets_healthy
 

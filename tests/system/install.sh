@@ -37,9 +37,9 @@ only_expected_files() {
 builds_and_runs() { # builds_and_runs PKG_CONFIG_OPTION LINK_OPTION
     # shellcheck disable=SC2046,SC2086  # lists of words
     ${CC:-cc} -o "$root/use_mse" tests/system/use_mse.c $(pkg-config $1 --cflags --libs mse) $2 || return 1
-    answer=$(LD_LIBRARY_PATH="$installed/lib" "$root/use_mse")
-    echo "$answer"
-    [ "$answer" = "2.5 1 2 $version" ]
+    printed=$(LD_LIBRARY_PATH="$installed/lib" "$root/use_mse")
+    echo "$printed"
+    [ "$printed" = "2.5 1 2 $version" ]
 }
 
 shared_by_soname() {

@@ -33,13 +33,13 @@ class Sender:
     def send(self, method, path, body=b'', headers=None, status=200, route=None, label=None, elements=0):
         self.connection.request(method, path, body, headers or {})
         response = self.connection.getresponse()
-        answer = response.read()
-        assert response.status == status, f'{method} {path}: {response.status} {answer[:200]}'
+        content = response.read()
+        assert response.status == status, f'{method} {path}: {response.status} {content[:200]}'
         self.requests[(label or method, route or path, status)] += 1
         self.received += len(body)
-        self.sent += len(answer)
+        self.sent += len(content)
         self.elements += elements
-        return answer
+        return content
 
     def send_all(self):
         """Requests of every kind: route, method, status."""
@@ -93,7 +93,7 @@ def promtool(text):
 
 
 def quiet(server):
-    """The metrics, once the request for them is the only one under way; of bytes sent, those of other answers."""
+    """The metrics, once the request for them is the only one under way; of bytes sent, those of other responses."""
     own = 0
     end = time.monotonic() + service.TIMEOUT
     while time.monotonic() < end:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """rolling.py - servers are stopped under steady load from 64 kept connections, and no request is lost. Needs haproxy.
 
-Behind HAProxy, with deploy/haproxy.cfg, two instances are restarted in turn: no caller notices. Straight to one server,
+Behind HAProxy, with deploy/haproxy.cfg, two instances are restarted in turn: no client notices. Straight to one server,
 every request that it has accepted is answered in full. The last line is "N passed, N failed".
 """
 import collections
@@ -19,15 +19,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import known
 import service
 
-CALLERS = 64
-PAUSE = 0.02  # seconds between two requests of a caller: some 3000 requests a second at most
+CLIENTS = 64
+PAUSE = 0.02  # seconds between two requests of a client: some 3000 requests a second at most
 ROUNDS = 3  # how often each instance is restarted
 BUFFER = 15_000  # bytes of a body that HAProxy surely holds, and so can send again
 STOPS = 5  # how often a server without HAProxy is stopped
 
 
-class Callers:
-    """Callers that send requests, each on one kept connection, until they are stopped."""
+class Clients:
+    """Clients that send requests, each on one kept connection, until they are stopped."""
 
     def __init__(self, address, bodies):
         self.address = address
@@ -36,7 +36,7 @@ class Callers:
         self._bodies = itertools.cycle(bodies)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._call) for _ in range(CALLERS)]
+        self._threads = [threading.Thread(target=self._call) for _ in range(CLIENTS)]
 
     def __enter__(self):
         for thread in self._threads:
@@ -128,18 +128,18 @@ class Cluster:
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(self.socket)
             line.sendall(command.encode() + b'\n')
-            answer = line.recv(1000).strip()
-            assert answer == b'', answer
+            response = line.recv(1000).strip()
+            assert response == b'', response
 
     def await_work(self):
         """Waits until HAProxy sends requests to both instances."""
         for server in self.servers:
             service.until(lambda: server.metrics().get(REQUESTS, 0) >= 50, 'an instance gets no requests')
 
-    def restart(self, i, callers):
+    def restart(self, i, clients):
         """Stops an instance, and starts it when the other one has done all the work for a while."""
         assert self.servers[i].stop() == 0, ''.join(self.servers[i].log)
-        callers.more(200)
+        clients.more(200)
         self.servers[i] = self._start(i)
 
 
@@ -150,15 +150,15 @@ REQUESTS = 'mse_http_requests_total{method="POST",route="/mse",status="200"}'
 def roll(bodies, announce):
     """Restarts the instances in turn under load; announce(cluster, i) comes before each stop."""
     with tempfile.TemporaryDirectory() as folder, Cluster(folder) as cluster:
-        with Callers(cluster.front, bodies) as callers:
+        with Clients(cluster.front, bodies) as clients:
             for _ in range(ROUNDS):
                 for i in range(2):
                     cluster.await_work()
                     announce(cluster, i)
-                    cluster.restart(i, callers)
+                    cluster.restart(i, clients)
                     cluster.tell(f'set server instances/{NAMES[i]} state ready')
             cluster.await_work()
-        callers.report()
+        clients.report()
         for server in cluster.servers:
             assert server.stop() == 0
 
@@ -181,7 +181,7 @@ def a_restart_that_haproxy_knows_of_fails_no_request_of_any_size():
 CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 
 
-class Caller(threading.Thread):
+class Client(threading.Thread):
     """Sends requests on one connection until it closes, and counts what becomes of them."""
 
     def __init__(self, server, bodies, waits, signalled):
@@ -211,7 +211,7 @@ class Caller(threading.Thread):
             is_early, first = not self.signalled.is_set(), b''
         if first == b'':
             assert not is_early, 'a request that came before the signal was not answered'
-            self.seen['closed before an answer'] += 1
+            self.seen['closed before a response'] += 1
             return False
         response = http.client.HTTPResponse(self.line, method='POST')
         response.begin()
@@ -246,20 +246,20 @@ class Caller(threading.Thread):
 
 
 def stop_under_load(small, large):
-    """What became of the requests to a server that is stopped while all callers send theirs."""
+    """What became of the requests to a server that is stopped while all clients send theirs."""
     signalled = threading.Event()
     with service.Service('--threads', '2') as server:
-        callers = [Caller(server, large if i % 8 == 0 else small, i % 2 == 0, signalled) for i in range(CALLERS)]
-        for caller in callers:
-            caller.start()
-        service.until(lambda: all(caller.seen['answered'] > 0 or caller.failure for caller in callers), 'no answers')
+        clients = [Client(server, large if i % 8 == 0 else small, i % 2 == 0, signalled) for i in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        service.until(lambda: all(client.seen['answered'] > 0 or client.failure for client in clients), 'no responses')
         signalled.set()
         assert server.stop() == 0, ''.join(server.log)
-        for caller in callers:
-            caller.join()
-        failures = [caller.failure for caller in callers if caller.failure]
-        assert not failures, f'{len(failures)} callers failed: ' + '; '.join(failures[:5])
-        return sum((caller.seen for caller in callers), collections.Counter())
+        for client in clients:
+            client.join()
+        failures = [client.failure for client in clients if client.failure]
+        assert not failures, f'{len(failures)} clients failed: ' + '; '.join(failures[:5])
+        return sum((client.seen for client in clients), collections.Counter())
 
 
 def a_stop_under_load_loses_no_accepted_request():
@@ -267,7 +267,7 @@ def a_stop_under_load_loses_no_accepted_request():
     seen = sum((stop_under_load(small, large) for _ in range(STOPS)), collections.Counter())
     print(f'{STOPS} stops:', ', '.join(f'{number} {what}' for what, number in seen.items()))
     assert seen['under way at the signal'] > 0, 'nothing was under way'
-    assert seen['told to go elsewhere'] > 0, 'nobody came late'
+    assert seen['told to go elsewhere'] > 0, 'no request came late'
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 """soak.py SECONDS - keeps a server under mixed load for so long, and looks at what it holds then.
 
-Callers that send small, large and malformed requests, on connections that are kept and that are not; callers that go
-away half-way, that drip, that read slowly, and that never come to an end. Every answer is checked against the known
+Clients that send small, large and malformed requests, on connections that are kept and that are not; clients that go
+away half-way, that drip, that read slowly, and that never come to an end. Every response is checked against the known
 right one. A first fifth of the time warms the server up; the last line is "N passed, N failed".
 """
 import collections
@@ -64,7 +64,7 @@ class Load:
             self.kinds[kind] += 1
 
     def _attempt(self, kind, request, *arguments):
-        """One request of a kind, noted as sent; what is wrong with its answer is a failure. false: it is."""
+        """One request of a kind, noted as sent; what is wrong with its response is a failure. false: it is."""
         try:
             request(*arguments)
             self._note(kind)
@@ -77,7 +77,7 @@ class Load:
         chance = random.Random(seed)
         kept = None
         kinds = [('small', 40), ('malformed', 25), ('once', 10), ('large', 8), ('chunked', 4), ('aborted', 6),
-                 ('answer aborted', 3), ('dripping', 2), ('slow reader', 2)]
+                 ('response aborted', 3), ('dripping', 2), ('slow reader', 2)]
         names, weights = zip(*kinds)
         while not self._stopped.is_set():
             kind = chance.choices(names, weights)[0]
@@ -94,7 +94,7 @@ class Load:
         if kept:
             kept.close()
 
-    # ---- callers who behave
+    # ---- clients that behave
 
     @staticmethod
     def _ask(connection, wanted, chunked=False):
@@ -118,7 +118,7 @@ class Load:
         assert connection.sock is None, 'the connection is not closed'
         connection.close()
 
-    # ---- callers who do not
+    # ---- clients that do not
 
     def _connect(self, receive_buffer=0):
         line = socket.socket()
@@ -152,7 +152,7 @@ class Load:
         time.sleep(chance.uniform(0, PAUSE))
         self._go_away(line, chance)
 
-    def _answer_aborted(self, chance):
+    def _response_aborted(self, chance):
         line = self._connect(receive_buffer=8192)
         line.sendall(self._text(chance.choice(self.large)))
         assert line.recv(chance.randrange(20, 20000)).startswith(b'HTTP/1.1 200 ')
@@ -188,21 +188,21 @@ class Load:
         start = time.monotonic()
         line.sendall(b'POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n[')
         line.settimeout(0.5)
-        answer = b''
+        response = b''
         while time.monotonic() < start + service.TIMEOUT:
             try:
                 line.sendall(b' ')
-                answer = line.recv(1000)
+                response = line.recv(1000)
                 break
             except TimeoutError:
                 if self._stopped.is_set():
                     break
-            except ConnectionError:  # it was closed before the byte was sent, and the answer lost with that
-                answer = b'HTTP/1.1 408 '
+            except ConnectionError:  # it was closed before the byte was sent, and the response lost with that
+                response = b'HTTP/1.1 408 '
         line.close()
         if not self._stopped.is_set():
-            assert answer.startswith(b'HTTP/1.1 408 '), f'a caller without end got {answer}'
-            assert time.monotonic() >= start + REQUEST_TIMEOUT, 'a caller without end was given up early'
+            assert response.startswith(b'HTTP/1.1 408 '), f'a client without end got {response}'
+            assert time.monotonic() >= start + REQUEST_TIMEOUT, 'a client without end was given up early'
 
 
 # ---- what the server holds
@@ -265,16 +265,16 @@ def soak(seconds):
           f'{metrics["mse_http_request_bytes_total"] / 1e6:.0f} MB in, '
           f'{metrics["mse_http_response_bytes_total"] / 1e6:.0f} MB out, '
           f'{metrics["process_cpu_seconds_total"]:.0f} s of processor time')
-    print('callers:', ', '.join(f'{kind} {count}' for kind, count in load.kinds.most_common()))
+    print('clients:', ', '.join(f'{kind} {count}' for kind, count in load.kinds.most_common()))
     print(f'resident memory: {warm / 1e6:.2f} MB after the warm-up, {cold / 1e6:.2f} MB at the end '
           f'({cold - warm:+d} bytes, {ALLOWANCE} allowed); highest in each quarter of the load: {watch.quarters()} MB')
     print('before:', before)
     print('after: ', after)
 
-    def every_caller_got_the_right_answer():
+    def every_client_got_the_right_response():
         assert not load.failures, f'{len(load.failures)} failures:\n' + '\n'.join(load.failures[:20])
 
-    def every_kind_of_caller_was_there():
+    def every_kind_of_client_was_there():
         assert len(load.kinds) == 10, load.kinds
 
     def resident_memory_is_flat():
@@ -286,7 +286,7 @@ def soak(seconds):
     def it_stops_with_0():
         assert status == 0, f'exit status {status}: {"".join(server.log)}'
 
-    return [every_caller_got_the_right_answer, every_kind_of_caller_was_there, resident_memory_is_flat,
+    return [every_client_got_the_right_response, every_kind_of_client_was_there, resident_memory_is_flat,
             descriptors_connections_and_tensors_are_given_back, it_stops_with_0]
 
 

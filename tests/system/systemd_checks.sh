@@ -40,7 +40,7 @@ awaited() { # awaited COMMAND ... - until it succeeds, 10 seconds at most
     "$@" || { systemctl status --no-pager mse-server; return 1; }
 }
 
-answers() { # answers STATUS URL CURL_OPTION ...
+responds() { # responds STATUS URL CURL_OPTION ...
     wanted=$1
     url=$2
     shift 2
@@ -68,8 +68,8 @@ is_confined() {
 serves_others_after_reload() {
     pid=$(property MainPID)
     make_certificate second && echo newer >tokens && documented 3 &&
-        awaited answers 200 https://localhost:8443/metrics -H 'Authorization: Bearer newer' &&
-        answers 401 https://localhost:8443/metrics -H 'Authorization: Bearer secret' &&
+        awaited responds 200 https://localhost:8443/metrics -H 'Authorization: Bearer newer' &&
+        responds 401 https://localhost:8443/metrics -H 'Authorization: Bearer secret' &&
         names_certificate second && has MainPID "$pid"
 }
 
@@ -81,7 +81,7 @@ gives_up_without_key() {
 }
 
 restarts_after_crash() {
-    systemctl kill --kill-whom=main --signal=SEGV mse-server && awaited has NRestarts 1 && awaited answers 200 "$1"
+    systemctl kill --kill-whom=main --signal=SEGV mse-server && awaited has NRestarts 1 && awaited responds 200 "$1"
 }
 
 # systemd looks once which controllers it may use, and those of version 1 were mounted for reading only.
@@ -104,25 +104,25 @@ stops_with_success() {
 }
 
 check 'it starts, set up as documented' documented 1
-check 'it answers on loopback' awaited answers 200 http://127.0.0.1:8080/readyz
+check 'it serves on loopback' awaited responds 200 http://127.0.0.1:8080/readyz
 check 'it comes up at boot' is "$(systemctl is-enabled mse-server)" enabled
 check 'it runs as its own user, without capabilities, confined' is_confined
 
 make_certificate first
 echo secret >tokens
 check 'certificate, key and tokens are set up as documented' documented 2
-check 'it answers over TLS' awaited answers 200 https://localhost:8443/readyz
-check 'it lets in who has a token' answers 200 https://localhost:8443/metrics -H 'Authorization: Bearer secret'
-check 'it lets in nobody else' answers 401 https://localhost:8443/metrics
+check 'it serves over TLS' awaited responds 200 https://localhost:8443/readyz
+check 'a request with a token is served' responds 200 https://localhost:8443/metrics -H 'Authorization: Bearer secret'
+check 'another is refused' responds 401 https://localhost:8443/metrics
 check 'a reload, as documented, brings the new files to the same process' serves_others_after_reload
 check 'it comes back after a crash' restarts_after_crash https://localhost:8443/readyz
 check 'a file that it may not read is named, and it is not restarted' gives_up_without_key
 check 'port 443 is set up as documented' documented 4
-check 'it answers on port 443' awaited answers 200 https://localhost/readyz
+check 'it serves on port 443' awaited responds 200 https://localhost/readyz
 if can_set_limits "$@" 2>/dev/null; then
     check 'systemd is let set limits' take_controllers "$@"
     check 'limits are set up as documented' documented 5
-    check 'half of its memory is for numbers, and it has a thread a core' \
+    check 'half of its memory is for numbers, and it has a thread per core' \
         awaited says "1 threads, bodies up to 268435456 bytes, memory up to $((512 << 20)) bytes"
     check 'a lower limit of its slice holds' has_lower_limit_of_slice
 else

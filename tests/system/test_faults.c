@@ -1,5 +1,5 @@
-/* test_faults.c - the server while memory, descriptors or sockets fail under it: every caller gets
- * a whole answer, or a closed connection; the server goes on, and stops as it should. $MSE_FAULTS
+/* test_faults.c - the server while memory, descriptors or sockets fail under it: every client gets
+ * a whole response, or a closed connection; the server goes on, and stops as it should. $MSE_FAULTS
  * names the library that makes them fail. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
@@ -26,9 +26,9 @@ static int connect_to(const struct service *service)
     return line;
 }
 
-/* Posts a body on a connection of its own; what comes back is in answer, to the end of the
+/* Posts a body on a connection of its own; what comes back is in response, to the end of the
  * connection. */
-static void post(const struct service *service, const struct text *body, struct text *answer)
+static void post(const struct service *service, const struct text *body, struct text *expected)
 {
     char piece[65536];
     struct text request = {0};
@@ -42,13 +42,13 @@ static void post(const struct service *service, const struct text *body, struct 
         if (taken <= 0) break; /* refused early */
         sent += (size_t)taken;
     }
-    answer->length = 0;
+    expected->length = 0;
     struct pollfd event = {.fd = line, .events = POLLIN};
     for (;;) {
         if (poll(&event, 1, 60000) != 1) fail_msg("no end of the connection within a minute");
         ssize_t length = recv(line, piece, sizeof piece, 0);
         if (length <= 0) break;
-        text_append(answer, piece, (size_t)length);
+        text_append(expected, piece, (size_t)length);
     }
     close(line);
     text_free(&request);
@@ -69,7 +69,7 @@ static void post_under(const char *faults, size_t elements, int times, bool may_
 {
     struct service service;
     struct text body = {0};
-    struct text answer = {0};
+    struct text expected = {0};
     int answered = 0;
     print_body(&body, elements);
     setenv("FAULTS", faults, 1);
@@ -78,15 +78,15 @@ static void post_under(const char *faults, size_t elements, int times, bool may_
     unsetenv("LD_PRELOAD");
     for (int i = 0; i < times; i++) {
         unsigned status;
-        post(&service, &body, &answer);
-        if (answer.length == 0 || sscanf(answer.bytes, "HTTP/1.1 %u ", &status) != 1) continue;
-        if (status != 200 && status != 503) fail_msg("%s: %s", faults, answer.bytes);
+        post(&service, &body, &expected);
+        if (expected.length == 0 || sscanf(expected.bytes, "HTTP/1.1 %u ", &status) != 1) continue;
+        if (status != 200 && status != 503) fail_msg("%s: %s", faults, expected.bytes);
         answered += status == 200;
     }
     if (may_succeed) assert_in_range(answered, 1, times);
     service_close(&service);
     text_free(&body);
-    text_free(&answer);
+    text_free(&expected);
 }
 
 /* Primes, so that another allocation of a request fails each time; the first are fewer than a
@@ -112,7 +112,7 @@ static void the_server_outlives_an_address_space_that_is_spent(void **state)
     struct rlimit all;
     struct rlimit little;
     struct text bodies[2] = {{0}, {0}};
-    struct text answer = {0};
+    struct text expected = {0};
     (void)state;
     print_body(&bodies[0], 3);
     print_body(&bodies[1], 8000000);
@@ -123,14 +123,14 @@ static void the_server_outlives_an_address_space_that_is_spent(void **state)
     assert_int_equal(setrlimit(RLIMIT_AS, &all), 0);
     for (int i = 0; i < 5; i++) {
         unsigned status = 0;
-        post(&service, &bodies[i % 2], &answer);
-        sscanf(answer.bytes, "HTTP/1.1 %u ", &status);
+        post(&service, &bodies[i % 2], &expected);
+        sscanf(expected.bytes, "HTTP/1.1 %u ", &status);
         assert_int_equal(status, i % 2 == 0 ? 200 : 503);
     }
     service_close(&service);
     text_free(&bodies[0]);
     text_free(&bodies[1]);
-    text_free(&answer);
+    text_free(&expected);
 }
 
 static void the_server_outlives_descriptors_that_run_out(void **state)

@@ -1,14 +1,10 @@
 /* test_address.c - socket addresses as text, and who can reach them. */
 #include "base/address.h"
 
+#include "support/cmocka_all.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 static void an_address_has_a_text_and_is_loopback_or_not(void **state)
 {
@@ -30,7 +26,7 @@ static void an_address_has_a_text_and_is_loopback_or_not(void **state)
         {AF_INET6, "::ffff:10.0.0.127", "[::ffff:10.0.0.127]:8080", false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct sockaddr_storage address = {.ss_family = (sa_family_t)rows[i].family};
         struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
         struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;

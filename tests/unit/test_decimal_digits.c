@@ -1,16 +1,12 @@
 /* test_decimal_digits.c - digits in words and in vectors: both forms of a function give one result.
  */
 #include "decimal/decimal_digits.h"
+#include "support/cmocka_all.h"
 #include "support/random.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void every_byte_is_looked_at_alike(void **state)
 {

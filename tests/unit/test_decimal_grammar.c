@@ -1,13 +1,9 @@
 /* test_decimal_grammar.c - where decimal_parse finds a number, its end, its cut or its fault. */
+#include "support/cmocka_all.h"
 #include "support/decimal_check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const char *const grammar[] = {
     "-17976931348623157e292",
@@ -103,7 +99,7 @@ static const char *const grammar[] = {
 static void every_cut_of_a_text_is_more_or_bad_by_the_viable_prefix_rule(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof grammar / sizeof grammar[0]; i++) {
+    for (size_t i = 0; i < COUNT(grammar); i++) {
         for (size_t length = 0; length <= strlen(grammar[i]); length++)
             check_cut(grammar[i], length, expected_of(grammar[i], length));
         check_against_reference(grammar[i]);
@@ -122,7 +118,7 @@ static void the_offending_byte_is_named(void **state)
     } faults[] = {{"x", 0},    {"-x", 1},      {"1.x", 2}, {"-0.x", 3}, {"1e,", 2},
                   {"1e+,", 3}, {"+1", 0},      {".5", 0},  {"-.5", 1},  {"1.e5,", 2},
                   {"]", 0},    {"12.5e-]", 6}, {"--1", 1}, {"\xff", 0}};
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    for (size_t i = 0; i < COUNT(faults); i++) {
         const char *text = faults[i].text;
         check_cut(text, strlen(text), (struct result){DECIMAL_BAD, faults[i].offset, UNSET});
         check_whole(text, (struct result){DECIMAL_BAD, faults[i].offset, UNSET});
@@ -151,7 +147,7 @@ static void every_byte_after_every_beginning_is_judged_by_the_grammar(void **sta
     const char *const beginnings[] = {
         "", "-", "0", "7", "7.", "7.5", "7e", "7e+", "7e5", "1234567", "0.1234567890123456"};
     char text[32];
-    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+    for (size_t i = 0; i < COUNT(beginnings); i++) {
         for (int byte = 1; byte < 256; byte++) {
             sprintf(text, "%s%c", beginnings[i], byte);
             check_against_reference(text);

@@ -1,17 +1,14 @@
 /* test_decimal_parse.c - the values decimal_parse reads, against known ones, GMP and
  * decimal_reference. */
 #include "support/bits.h"
+#include "support/cmocka_all.h"
 #include "support/decimal_check.h"
 #include "support/random.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <gmp.h>
 
 static const struct row {
@@ -102,7 +99,7 @@ static const struct row {
 static void known_texts_have_their_value(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct result expected = {DECIMAL_DONE, strlen(rows[i].text), bits_of(rows[i].value)};
         if (isinf(rows[i].value)) expected.status = DECIMAL_RANGE, expected.bits = UNSET;
         check_whole(rows[i].text, expected);
@@ -142,7 +139,7 @@ static void an_exponent_of_any_length_counts(void **state)
         {"0.", '0', "", 0.0},
         {"4.9406564584124654", '0', "e-324", 0x1p-1074},
     };
-    for (size_t i = 0; i < sizeof long_rows / sizeof long_rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(long_rows); i++) {
         char *text = text_of(long_rows[i].before, long_rows[i].repeated, many, long_rows[i].after);
         struct result expected = {DECIMAL_DONE, strlen(text), bits_of(long_rows[i].value)};
         if (isinf(long_rows[i].value)) expected.status = DECIMAL_RANGE, expected.bits = UNSET;
@@ -236,7 +233,7 @@ static void halfway_cases_round_to_even_and_their_neighbours_away(void **state)
                              0x433fffffffffffff,
                              0x7feffffffffffffe,
                              0x7fefffffffffffff};
-    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) check_halfway(some[i]);
+    for (size_t i = 0; i < COUNT(some); i++) check_halfway(some[i]);
     uint64_t random = 1;
     for (int i = 0; i < 1000; i++) check_halfway(bits_of(fabs(random_double(&random))));
     for (int i = 0; i < 300; i++)

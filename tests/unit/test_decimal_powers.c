@@ -1,12 +1,10 @@
 /* test_decimal_powers.c - derives the table of powers of ten anew, with GMP. */
 #include "decimal/decimal_powers.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "support/cmocka_all.h"
+
 #include <stdlib.h>
 
-#include <cmocka.h>
 #include <gmp.h>
 
 /* floor(log2(10^q)), by counting the bits of 10^|q|: the power is no power of two but for q = 0. */

@@ -4,18 +4,14 @@
 #include "decimal/decimal_wide.h"
 #include "mse/dispatch.h"
 #include "support/bits.h"
+#include "support/cmocka_all.h"
 #include "support/decimal_reference.h"
 #include "support/es6_numbers.h"
 #include "support/random.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 /* decimal_print in two steps, of count times the value; the length of the first text, the comma
  * excluded. */
@@ -114,7 +110,7 @@ static const struct row {
 static void known_values_have_their_text(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         if (rows[i].text)
             assert_prints(double_of(rows[i].bits), rows[i].text, strlen(rows[i].text));
         check(double_of(rows[i].bits));
@@ -148,7 +144,7 @@ static void every_layout_is_ecmascripts(void **state)
                    {100.5, "100.5"},
                    {1e16, "10000000000000000"},
                    {-2.2250738585072014e-308, "-2.2250738585072014e-308"}};
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
+    for (size_t i = 0; i < COUNT(layouts); i++)
         assert_prints(layouts[i].value, layouts[i].text, strlen(layouts[i].text));
 }
 

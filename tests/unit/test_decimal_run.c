@@ -3,16 +3,12 @@
 #include "decimal/decimal_wide.h"
 #include "mse/dispatch.h"
 #include "support/bits.h"
+#include "support/cmocka_all.h"
 #include "support/decimal_check.h"
 #include "support/random.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define RUN_MAX  1100
 #define TEXT_MAX 32768
@@ -262,7 +258,7 @@ static void every_element_may_be_unusual(void **state)
     run_form *run = run_of(state);
     const char *const around[] = {"7", "-0.12345678901234567", "0.5", "1.25e-05", "123456"};
     char text[1000];
-    for (size_t u = 0; u < sizeof unusual / sizeof unusual[0]; u++) {
+    for (size_t u = 0; u < COUNT(unusual); u++) {
         for (size_t k = 0; k < 5 * 2 * 20; k++) {
             char *p = text;
             for (size_t i = 0; i < 20; i++)

@@ -1,16 +1,12 @@
 /* test_json_random.c - json_reader against json_reference, over random documents and random damage
  * to them. The seed is fixed. */
+#include "support/cmocka_all.h"
 #include "support/guarded.h"
 #include "support/json_reference.h"
 #include "support/outline.h"
 #include "support/random.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define TEXT_MAX 600
 

@@ -1,16 +1,12 @@
 /* test_json_reader.c - what json_reader makes of documents. Every document is read cut at every
  * byte; see reading.h for the notation. */
+#include "support/cmocka_all.h"
 #include "support/guarded.h"
 #include "support/reading.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct row {
     const char *text;
@@ -100,7 +96,7 @@ static void an_escaped_nul_stands_in_the_outline_as_a_replacement_character(void
     READ_ROWS(rows);
 }
 
-static void bad_grammar_is_told_at_the_first_byte_that_could_not_follow(void **state)
+static void bad_grammar_is_reported_at_the_first_byte_that_cannot_follow(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -135,7 +131,7 @@ static void bad_grammar_is_told_at_the_first_byte_that_could_not_follow(void **s
     READ_ROWS(rows);
 }
 
-static void a_bad_number_is_told_at_the_byte_that_no_number_has_there(void **state)
+static void a_bad_number_is_reported_at_its_byte(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -168,7 +164,7 @@ static void a_bad_number_is_told_at_the_byte_that_no_number_has_there(void **sta
     READ_ROWS(rows);
 }
 
-static void a_bad_string_is_told_at_its_byte(void **state)
+static void a_bad_string_is_reported_at_its_byte(void **state)
 {
     (void)state;
     static const char control[] = "'\"' or a character that is no control character";
@@ -415,7 +411,7 @@ static void the_outline_holds_4095_bytes_and_no_more(void **state)
     free(trues);
 }
 
-static void eight_tensors_are_held_and_no_more(void **state)
+static void eight_tensors_are_kept_and_no_more(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -436,7 +432,7 @@ static size_t write_members(char *text, int count)
     return length;
 }
 
-static void sixty_four_members_are_told_apart_and_more_are_too_many(void **state)
+static void sixty_four_members_are_distinguished_and_more_are_too_many(void **state)
 {
     (void)state;
     char text[1024];
@@ -467,7 +463,7 @@ static void members_of_closed_objects_do_not_count(void **state)
     free(expected);
 }
 
-static void names_of_2048_bytes_are_told_apart_and_more_are_too_long(void **state)
+static void names_of_2048_bytes_are_distinguished_and_longer_ones_refused(void **state)
 {
     (void)state;
     static const char end[] = "\":1,\"\\u0061\":[1,null]}";
@@ -507,7 +503,7 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
     (void)state;
     static const char *const ends[] = {"", "e5", "E+0"};
     char text[5000];
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    for (size_t i = 0; i < COUNT(ends); i++) {
         for (int digits = 4095; digits <= 4098; digits++) {
             int number = digits - (int)strlen(ends[i]);
             int n = sprintf(text, "[[2,0.%0*d%s,3]]", number - 2, 1, ends[i]);
@@ -531,7 +527,7 @@ static void a_number_of_4096_bytes_is_read_and_a_longer_one_is_not(void **state)
     assert_string_equal(reading(text, sizeof text, 0, SIZE_MAX), "SYNTAX@4502 '.' a digit");
 }
 
-static void a_long_number_is_told_at_the_end_of_a_row(void **state)
+static void a_long_number_is_reported_at_the_end_of_a_row(void **state)
 {
     (void)state;
     char text[5000];
@@ -576,7 +572,7 @@ static void a_number_is_read_to_its_last_digit_wherever_it_is_cut(void **state)
     READ_ROWS(rows);
 }
 
-static void a_budget_that_is_spent_at_any_growth_is_told_and_given_back(void **state)
+static void a_budget_spent_at_any_growth_is_reported_and_given_back(void **state)
 {
     (void)state;
     enum { COUNT = 100000 };
@@ -612,7 +608,7 @@ static void a_hundred_thousand_elements_are_read_whatever_the_layout(void **stat
     (void)state;
     static const char *const units[] = {"%d,", "%d, ", "%d.5,\n      ", "%d ,\t", "%de0\r\n,"};
     enum { COUNT = 100000 };
-    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+    for (size_t u = 0; u < COUNT(units); u++) {
         char *text = malloc(COUNT * 16);
         assert_non_null(text);
         size_t length = 1;
@@ -677,7 +673,7 @@ static void rows_are_read_whatever_their_length(void **state)
     }
 }
 
-static void a_fault_in_a_later_row_is_told_as_in_the_first(void **state)
+static void a_fault_in_a_later_row_is_reported_as_in_the_first(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -699,7 +695,7 @@ static void a_fault_in_a_later_row_is_told_as_in_the_first(void **state)
     READ_ROWS(rows);
 }
 
-static void a_tensor_moved_out_is_the_callers(void **state)
+static void a_tensor_moved_out_belongs_to_the_caller(void **state)
 {
     (void)state;
     struct tensor_budget budget = {.limit = SIZE_MAX};
@@ -740,9 +736,9 @@ int main(void)
         cmocka_unit_test(arrays_that_begin_with_a_number_become_tensors),
         cmocka_unit_test(all_else_stands_in_the_outline_as_it_was_written),
         cmocka_unit_test(an_escaped_nul_stands_in_the_outline_as_a_replacement_character),
-        cmocka_unit_test(bad_grammar_is_told_at_the_first_byte_that_could_not_follow),
-        cmocka_unit_test(a_bad_number_is_told_at_the_byte_that_no_number_has_there),
-        cmocka_unit_test(a_bad_string_is_told_at_its_byte),
+        cmocka_unit_test(bad_grammar_is_reported_at_the_first_byte_that_cannot_follow),
+        cmocka_unit_test(a_bad_number_is_reported_at_its_byte),
+        cmocka_unit_test(a_bad_string_is_reported_at_its_byte),
         cmocka_unit_test(a_text_that_ends_early_is_truncated_at_its_length),
         cmocka_unit_test(a_member_name_given_twice_is_refused_however_it_is_written),
         cmocka_unit_test(elements_that_are_no_numbers_are_named),
@@ -753,21 +749,21 @@ int main(void)
         cmocka_unit_test(nesting_of_any_depth_is_refused_in_constant_room),
         cmocka_unit_test(a_root_array_of_a_rank_beyond_a_tensors_is_too_large),
         cmocka_unit_test(the_outline_holds_4095_bytes_and_no_more),
-        cmocka_unit_test(eight_tensors_are_held_and_no_more),
-        cmocka_unit_test(sixty_four_members_are_told_apart_and_more_are_too_many),
+        cmocka_unit_test(eight_tensors_are_kept_and_no_more),
+        cmocka_unit_test(sixty_four_members_are_distinguished_and_more_are_too_many),
         cmocka_unit_test(members_of_closed_objects_do_not_count),
-        cmocka_unit_test(names_of_2048_bytes_are_told_apart_and_more_are_too_long),
+        cmocka_unit_test(names_of_2048_bytes_are_distinguished_and_longer_ones_refused),
         cmocka_unit_test(a_pointer_of_255_bytes_is_given_and_a_longer_one_left_out),
         cmocka_unit_test(a_number_of_4096_bytes_is_read_and_a_longer_one_is_not),
-        cmocka_unit_test(a_long_number_is_told_at_the_end_of_a_row),
+        cmocka_unit_test(a_long_number_is_reported_at_the_end_of_a_row),
         cmocka_unit_test(no_limit_outweighs_an_earlier_fault_of_content),
         cmocka_unit_test(a_number_is_read_to_its_last_digit_wherever_it_is_cut),
-        cmocka_unit_test(a_budget_that_is_spent_at_any_growth_is_told_and_given_back),
+        cmocka_unit_test(a_budget_spent_at_any_growth_is_reported_and_given_back),
         cmocka_unit_test(a_spent_budget_is_outweighed_by_bad_grammar_and_nothing_else),
         cmocka_unit_test(a_hundred_thousand_elements_are_read_whatever_the_layout),
         cmocka_unit_test(rows_are_read_whatever_their_length),
-        cmocka_unit_test(a_fault_in_a_later_row_is_told_as_in_the_first),
-        cmocka_unit_test(a_tensor_moved_out_is_the_callers),
+        cmocka_unit_test(a_fault_in_a_later_row_is_reported_as_in_the_first),
+        cmocka_unit_test(a_tensor_moved_out_belongs_to_the_caller),
         cmocka_unit_test(a_whole_document_is_done_before_it_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

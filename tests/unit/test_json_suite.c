@@ -1,15 +1,12 @@
 /* test_json_suite.c - the cases of JSONTestSuite (Nicolas Seriot, "Parsing JSON is a Minefield"),
  * named as there: y_ must be read, n_ must be refused, and i_, left to the implementation, has its
  * decision here. Each is read cut at every byte. */
+#include "support/cmocka_all.h"
 #include "support/json_reference.h"
 #include "support/reading.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct row {
     const char *name, *text;
@@ -382,15 +379,13 @@ static void read_row(const struct row *row, bool readable)
 static void what_is_json_is_read(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof read_rows / sizeof read_rows[0]; i++)
-        read_row(&read_rows[i], true);
+    for (size_t i = 0; i < COUNT(read_rows); i++) read_row(&read_rows[i], true);
 }
 
 static void what_is_not_json_is_refused(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof refused_rows / sizeof refused_rows[0]; i++)
-        read_row(&refused_rows[i], false);
+    for (size_t i = 0; i < COUNT(refused_rows); i++) read_row(&refused_rows[i], false);
 }
 
 /* n_structure_100000_opening_arrays, n_structure_open_array_object, i_structure_500_nested_arrays

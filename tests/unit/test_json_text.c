@@ -2,13 +2,10 @@
  * enough for that. */
 #include "json/json_text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "support/cmocka_all.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 /* What text[0..length-1] decodes to after an opening quote, in out; returns the status of the last
  * byte taken. */
@@ -139,7 +136,7 @@ static void numbers_are_whole_where_the_grammar_lets_them_end(void **state)
         {"0E-7", "x  x"},
         {"-12.75E3", " xx xx x"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         enum json_text_number number = JSON_TEXT_NUMBER_BEGIN;
         for (size_t k = 0; rows[i].text[k] != '\0'; k++) {
             number = json_text_number_next(number, rows[i].text[k]);

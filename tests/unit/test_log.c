@@ -2,19 +2,14 @@
 #include "base/log.h"
 
 #include "support/caught.h"
+#include "support/cmocka_all.h"
 
 #include <cjson/cJSON.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static int count_lines(const char *text)
 {
@@ -59,7 +54,7 @@ static void a_long_line_is_cut_and_still_ends(void **state)
     assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
-static void a_caller_cannot_forge_a_line_of_text(void **state)
+static void a_client_cannot_forge_a_line_of_text(void **state)
 {
     (void)state;
     caught_begin();
@@ -99,7 +94,7 @@ static void a_json_line_is_one_object(void **state)
     cJSON_Delete(object);
 }
 
-static void what_happens_often_is_told_once(void **state)
+static void what_happens_often_is_logged_once(void **state)
 {
     static struct log_limit limit;
     (void)state;
@@ -123,7 +118,7 @@ static int drain(int pipe_end, char *text, size_t size)
     return count_lines(text);
 }
 
-static void lines_that_nobody_reads_are_lost_and_counted(void **state)
+static void lines_that_are_not_read_are_lost_and_counted(void **state)
 {
     enum { LINES = 500 };
     char text[16384];
@@ -153,7 +148,7 @@ static void lines_that_nobody_reads_are_lost_and_counted(void **state)
     assert_non_null(strstr(text, " read again\n"));
 }
 
-static void what_is_lost_is_told_in_json_too(void **state)
+static void lost_lines_are_counted_in_json_too(void **state)
 {
     (void)state;
     caught_begin();
@@ -174,7 +169,7 @@ static void what_is_lost_is_told_in_json_too(void **state)
     cJSON_Delete(object);
 }
 
-static void a_closed_standard_error_harms_nobody(void **state)
+static void a_closed_standard_error_is_harmless(void **state)
 {
     (void)state;
     caught_begin();
@@ -195,12 +190,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_line_has_its_time_and_its_message),
         cmocka_unit_test(a_long_line_is_cut_and_still_ends),
-        cmocka_unit_test(a_caller_cannot_forge_a_line_of_text),
+        cmocka_unit_test(a_client_cannot_forge_a_line_of_text),
         cmocka_unit_test(a_json_line_is_one_object),
-        cmocka_unit_test(what_happens_often_is_told_once),
-        cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
-        cmocka_unit_test(what_is_lost_is_told_in_json_too),
-        cmocka_unit_test(a_closed_standard_error_harms_nobody),
+        cmocka_unit_test(what_happens_often_is_logged_once),
+        cmocka_unit_test(lines_that_are_not_read_are_lost_and_counted),
+        cmocka_unit_test(lost_lines_are_counted_in_json_too),
+        cmocka_unit_test(a_closed_standard_error_is_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

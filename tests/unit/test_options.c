@@ -3,18 +3,13 @@
 
 #include "base/system.h"
 #include "support/caught.h"
+#include "support/cmocka_all.h"
 
 #include <getopt.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const char *said; /* on standard error, by the last read_one */
 
@@ -80,7 +75,7 @@ static void numbers_take_their_unit_up_to_their_bounds(void **state)
     };
     struct options options;
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         if (read_one(&options, rows[i].word) != OPTIONS_OK) fail_msg("%s: %s", rows[i].word, said);
         const struct {
             const char *name;
@@ -157,15 +152,14 @@ static void a_bad_value_is_named_in_one_line(void **state)
         {"stray\r\nword", "stray"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         for (size_t k = 0; rows[i].values[k] != NULL; k++) {
             char word[64];
             snprintf(word, sizeof word, "%s=%s", rows[i].option, rows[i].values[k]);
             expect_refusal(word, rows[i].option);
         }
     }
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        expect_refusal(others[i][0], others[i][1]);
+    for (size_t i = 0; i < COUNT(others); i++) expect_refusal(others[i][0], others[i][1]);
 }
 
 static void a_bad_variable_is_named_in_one_line(void **state)
@@ -175,7 +169,7 @@ static void a_bad_variable_is_named_in_one_line(void **state)
         {"MSE_MAX_MEMORY", "-1"},  {"MSE_DRAIN_TIMEOUT", "30"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         setenv(rows[i][0], rows[i][1], 1);
         expect_refusal(NULL, rows[i][0]);
         unsetenv(rows[i][0]);

@@ -6,15 +6,11 @@
 #include "exchange.h"
 #include "routes.h"
 
+#include "support/cmocka_all.h"
+
 #include <cjson/cJSON.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static long allocations_left; /* until one fails */
 static long blocks;           /* allocated and not freed */

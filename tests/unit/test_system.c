@@ -2,21 +2,14 @@
  * process. */
 #include "base/system.h"
 
+#include "support/cmocka_all.h"
 #include "support/folder.h"
 
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define NONE UINT64_MAX
 

@@ -1,13 +1,9 @@
 /* test_tensor.c - tensors grow, are charged, and give back. */
 #include "base/tensor.h"
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support/cmocka_all.h"
 
-#include <cmocka.h>
+#include <pthread.h>
 
 /* An allocation that cannot succeed is to fail as it does without a sanitizer. */
 const char *__asan_default_options(void);
@@ -189,7 +185,7 @@ static void shapes_are_the_same_with_equal_ranks_and_lengths(void **state)
         {3, {1, 2, 3}, 3, {1, 2, 3}, true},
         {3, {1, 2, 3}, 3, {1, 2, 4}, false},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct tensor a = {.rank = rows[i].a_rank};
         struct tensor b = {.rank = rows[i].b_rank};
         for (size_t k = 0; k < 3; k++) a.shape[k] = rows[i].a[k];

@@ -3,20 +3,13 @@
 
 #include "support/caught.h"
 #include "support/certificate.h"
+#include "support/cmocka_all.h"
 #include "support/folder.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char folder[FOLDER_PATH_MAX];
 static char certificate_file[FOLDER_PATH_MAX + 8];
@@ -46,8 +39,7 @@ static int remove_files(void **state)
 
 static void write_pair(const struct certificate *pair)
 {
-    certificate_write(certificate_file, (const struct certificate *[]){pair, NULL});
-    certificate_write_key(key_file, pair);
+    certificate_write_pair(certificate_file, key_file, pair);
 }
 
 static struct tls *open_pair(const struct certificate *pair)
@@ -181,7 +173,7 @@ static void all_certificates_of_the_file_are_shown(void **state)
     certificate_free(&middle);
 }
 
-static void a_pair_that_is_replaced_serves_those_who_began_with_it(void **state)
+static void a_replaced_pair_serves_handshakes_that_began_with_it(void **state)
 {
     (void)state;
     struct line early;
@@ -216,7 +208,7 @@ static void write_encrypted_key(const struct certificate *pair)
     gnutls_free(pem.data);
 }
 
-static void files_of_no_use_are_named_and_leave_the_pair_as_it_was(void **state)
+static void unusable_files_are_named_and_leave_the_pair_as_it_was(void **state)
 {
     (void)state;
     static const struct {
@@ -273,8 +265,8 @@ int main(void)
         cmocka_unit_test(a_session_is_given_the_certificate_of_the_file),
         cmocka_unit_test(a_session_without_a_pair_is_refused),
         cmocka_unit_test(all_certificates_of_the_file_are_shown),
-        cmocka_unit_test(a_pair_that_is_replaced_serves_those_who_began_with_it),
-        cmocka_unit_test(files_of_no_use_are_named_and_leave_the_pair_as_it_was),
+        cmocka_unit_test(a_replaced_pair_serves_handshakes_that_began_with_it),
+        cmocka_unit_test(unusable_files_are_named_and_leave_the_pair_as_it_was),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

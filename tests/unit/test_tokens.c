@@ -2,23 +2,16 @@
 #include "base/tokens.h"
 
 #include "support/caught.h"
+#include "support/cmocka_all.h"
 #include "support/folder.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static char folder[FOLDER_PATH_MAX];
 static char file[FOLDER_PATH_MAX + 8];
@@ -118,7 +111,7 @@ static void expect_refusal(const char *wanted)
     if (!strstr(said, wanted)) fail_msg("no \"%s\" in %s", wanted, said);
 }
 
-static void a_file_that_is_not_understood_is_refused_by_its_line(void **state)
+static void a_malformed_file_is_refused_with_its_line(void **state)
 {
     (void)state;
     static const struct {
@@ -170,7 +163,7 @@ static void a_reload_takes_the_file_as_it_is_or_leaves_the_tokens(void **state)
     tokens_close(tokens);
 }
 
-static void a_file_that_all_may_read_is_told_from_one_that_few_may(void **state)
+static void a_file_that_every_user_may_read_is_noticed(void **state)
 {
     (void)state;
     folder_write_text(file, "a\n");
@@ -201,7 +194,7 @@ static void *keep_asking(void *context)
     return NULL;
 }
 
-static void tokens_may_be_asked_while_they_are_read_again(void **state)
+static void tokens_may_be_used_while_they_are_read_again(void **state)
 {
     (void)state;
     atomic_bool done = false;
@@ -230,10 +223,10 @@ int main(void)
         cmocka_unit_test(every_line_is_a_token_but_blanks_and_comments),
         cmocka_unit_test(a_token_may_be_short_or_long),
         cmocka_unit_test(each_of_many_tokens_is_found),
-        cmocka_unit_test(a_file_that_is_not_understood_is_refused_by_its_line),
+        cmocka_unit_test(a_malformed_file_is_refused_with_its_line),
         cmocka_unit_test(a_reload_takes_the_file_as_it_is_or_leaves_the_tokens),
-        cmocka_unit_test(a_file_that_all_may_read_is_told_from_one_that_few_may),
-        cmocka_unit_test(tokens_may_be_asked_while_they_are_read_again),
+        cmocka_unit_test(a_file_that_every_user_may_read_is_noticed),
+        cmocka_unit_test(tokens_may_be_used_while_they_are_read_again),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
