@@ -154,7 +154,7 @@ static void refuse_path(struct exchange *exchange)
     char paths[PROBLEM_DETAIL_MAX];
     struct problem problem;
     route_print_paths(&exchange->service->routes, paths, sizeof paths);
-    problem_set(&problem, PROBLEM_NOT_FOUND, "", "There is nothing at this path; there is %s.",
+    problem_set(&problem, PROBLEM_NOT_FOUND, "", "Nothing is at this path; the paths are %s.",
                 paths);
     settle_problem(exchange, &problem);
 }

@@ -221,7 +221,7 @@ static void tokens_change_at_a_signal_on_connections_that_are_open(void **state)
         }
         folder_write_text(token_file, round % 2 ? "sesame\nopen-sesame\n" : "new\n");
         service_signal(&changing, SIGHUP);
-        service_await_line(&changing, "the tokens are those that were read");
+        service_await_line(&changing, "tokens reloaded");
     }
     assert_int_equal(kept.connections, 1);
     client_free(&kept);
@@ -242,7 +242,7 @@ static void an_unusable_file_leaves_the_tokens(void **state)
         if (!useless[i]) remove(token_file);
         service_signal(&changing, SIGHUP);
         service_await_line(&changing, token_file);
-        service_await_line(&changing, "the tokens stay as they were");
+        service_await_line(&changing, "tokens not reloaded");
         response_expect(
             client_send(&kept, (struct request){.body = good_body,
                                                 .headers = {"Authorization: Bearer sesame"}}),
@@ -262,7 +262,7 @@ static void a_signal_changes_nothing_without_a_file(void **state)
     client_init(&kept, &plain);
     client_expect(&kept, good_body, good_response);
     service_signal(&plain, SIGHUP);
-    service_await_line(&plain, "there is no file to read again");
+    service_await_line(&plain, "there are no files to reload");
     client_expect(&kept, good_body, good_response);
     assert_int_equal(kept.connections, 1);
     client_free(&kept);
@@ -317,8 +317,8 @@ static void the_log_never_holds_a_token(void **state)
 static void tokens_that_others_may_read_are_warned_of(void **state)
 {
     (void)state;
-    static const char unencrypted[] = "warning: tokens are sent over the network unencrypted";
-    static const char readable[] = "warning: every user of this machine may read";
+    static const char unencrypted[] = "warning: tokens cross the network unencrypted";
+    static const char readable[] = "warning: the file of --token-file is readable by every user";
     static const struct {
         const char *address;
         bool warned;

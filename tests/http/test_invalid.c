@@ -53,13 +53,13 @@ static void predictions_and_targets_must_be_there(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"{}", NULL, "predictions"},
-        {" { } ", NULL, "predictions"},
-        {"{\"targets\":[1]}", NULL, "predictions"},
-        {"{\"predictions\":[1]}", NULL, "targets"},
-        {"{\"predictions\":[1],\"weights\":[1],\"reduction\":\"sum\",\"gradients\":[]}", NULL,
+        {"{}", "/predictions", "predictions"},
+        {" { } ", "/predictions", "predictions"},
+        {"{\"targets\":[1]}", "/predictions", "predictions"},
+        {"{\"predictions\":[1]}", "/targets", "targets"},
+        {"{\"predictions\":[1],\"weights\":[1],\"reduction\":\"sum\",\"gradients\":[]}", "/targets",
          "targets"},
-        {"{\"weights\":[1],\"targets\":[1]}", NULL, "predictions"},
+        {"{\"weights\":[1],\"targets\":[1]}", "/predictions", "predictions"},
     };
     expect_all(rows, COUNT(rows), "missing-member");
 }
@@ -274,14 +274,14 @@ static void weights_are_not_negative(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "it is -1."},
+        {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}", "/weights/1", "is -1;"},
         {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[-0.1,1]}", "/weights/0",
-         "it is -0.1."},
+         "is -0.1;"},
         {"{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-5e-324],\"reduction\":\"sum\"}",
-         "/weights/1", "it is -5e-324."},
+         "/weights/1", "is -5e-324;"},
         {"{\"predictions\":[[1,2],[3,4]],\"targets\":[[0,0],[0,0]],\"weights\":[[1,2],[-3,4]],"
          "\"reduction\":\"none\"}",
-         "/weights/1/0", "it is -3."},
+         "/weights/1/0", "is -3;"},
         {"{" WHOLE ",\"weights\":[-1e308]}", "/weights/0", NULL},
     };
     expect_all(rows, COUNT(rows), "negative-weight");
