@@ -3,7 +3,7 @@
 
 Every example is tried as it stands, byte for byte; every response, to these and to many damaged requests, has a status,
 a media type and headers that the contract lists for its operation, and a body that its schema describes. Reports as
-cmocka does, so that tests/run counts it. The server is found as tests/http/service.h says.
+cmocka does, so that tests/run counts it. The server is found as tests/support/service.h says.
 
 --update: tests nothing, but puts the problems of a server of its own in place of the examples that differ from them.
 """
