@@ -1,6 +1,7 @@
 // JavaClient.java URL - calls the server through the package mse, which openapi-generator has generated.
 //
-// It sends no nested arrays: the client of openapi-generator 7.25.0 throws "Not a JSON Primitive" for an array in anyOf.
+// It sends no nested arrays: openapi-generator 7.25.0 writes code that throws "Not a JSON Primitive" for an array in
+// anyOf.
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;

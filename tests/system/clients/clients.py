@@ -3,7 +3,8 @@
 
 Each generator reads the document that the server serves, and each program beside this file makes the same calls through
 one client. A program prints one line per call: its name and the result as JSON, or the pointer of a problem that it has
-read by its type. Everything generated, and all packages, go to build/clients.
+read by its type. Everything generated, and all packages, go to build/clients. Schemathesis, a client too, makes up its
+requests.
 
 The last line is "N passed, N failed".
 """
@@ -72,10 +73,14 @@ def check(printed, calls=tuple(CALLS)):
         assert name == 'refused' or all(len(repr(number)) > 16 for number in numbers_of(expected)), expected
 
 
+def install_python_package(folder, package):
+    run(folder, '/usr/bin/python3', '-m', 'venv', '.')
+    run(folder, 'bin/pip', 'install', '--quiet', package)
+
+
 def openapi_python_client():
     folder = work_folder('python', 'python_client.py', 'python_client.yaml')
-    run(folder, '/usr/bin/python3', '-m', 'venv', '.')
-    run(folder, 'bin/pip', 'install', '--quiet', 'openapi-python-client==0.29.1')
+    install_python_package(folder, 'openapi-python-client==0.29.1')
     run(folder, 'bin/openapi-python-client', 'generate', '--path', CONTRACT, '--config', 'python_client.yaml',
         '--meta', 'none', '--output-path', 'mse_client', '--overwrite', '--fail-on-warning')
     check(run(folder, 'bin/python', 'python_client.py', URL))
@@ -100,7 +105,8 @@ def openapi_generator_for_java():
     work_folder('java/example', 'JavaClient.java')
     maven('compile', 'dependency:build-classpath')
     with open(os.path.join(folder, 'classpath'), encoding='utf-8') as file:
-        check(run(folder, 'java', '-cp', 'classes:' + file.read(), 'JavaClient', URL), [n for n in CALLS if n != 'nested'])
+        printed = run(folder, 'java', '-cp', f'classes:{file.read()}', 'JavaClient', URL)
+    check(printed, [name for name in CALLS if name != 'nested'])
 
 
 def openapi_generator_for_go():
@@ -112,6 +118,15 @@ def openapi_generator_for_go():
     check(run(folder, './go_client', URL))
 
 
+def schemathesis():
+    """No request that it makes up gets a response that the contract does not list."""
+    folder = work_folder('schemathesis')
+    install_python_package(folder, 'schemathesis==4.32.5')
+    # No schema says that two arrays have the same rectangular shape: the server refuses requests that the schema allows.
+    run(folder, 'bin/schemathesis', 'run', f'{URL}/openapi.yaml', '--exclude-checks', 'positive_data_acceptance',
+        '--generation-deterministic')
+
+
 with service.Service() as server:
     ADDRESS, URL = server.address, f'http://{server.address}'
     os.makedirs(WORK, exist_ok=True)
@@ -119,4 +134,5 @@ with service.Service() as server:
         shutil.rmtree(os.path.join(WORK, generated), ignore_errors=True)
     with open(CONTRACT, 'w', encoding='utf-8') as document:
         document.write(fetch('GET', '/openapi.yaml'))
-    service.run([openapi_python_client, openapi_fetch_and_hey_api, openapi_generator_for_java, openapi_generator_for_go])
+    service.run([openapi_python_client, openapi_fetch_and_hey_api, openapi_generator_for_java,
+                 openapi_generator_for_go, schemathesis])
