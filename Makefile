@@ -123,7 +123,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics test-deploy test-systemd \
+    soak test-capacity test-rolling test-metrics test-clients test-deploy test-systemd \
     test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
@@ -175,6 +175,9 @@ test-capacity: build/mse-server ## what idle connections and large requests cost
 
 test-metrics: build/mse-server ## let promtool judge /metrics, and compare it with what was sent (needs tools/deps metrics)
 	MSE_SERVER=$< tests/system/metrics.py
+
+test-clients: build/mse-server ## generate clients from the contract, in four languages, and call the server (needs npx and tools/deps clients)
+	MSE_SERVER=$< tests/system/clients/clients.py
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh

@@ -1,12 +1,13 @@
-/* fuzz_mse_request.c - a document -> a request and its answer, or a problem. Which it must be says
- * cJSON's reading of the document; what the answer must hold, GMP's rationals. */
+/* fuzz_request.c - a document -> a request and its response, or a problem. Which it must be
+ * says cJSON's reading of the document; what the answer must hold, GMP's rationals. */
 #include "input.h"
 #include "opinion.h"
 #include "pool.h"
 
-#include "loss/reply.h"
-#include "loss/request.h"
+#include "loss/json_codec.h"
+#include "support/decode.h"
 #include "support/rational.h"
+#include "json/json_reader.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static struct tensor_budget budget;
 
 static void take(void *to, const char *bytes, size_t length)
 {
-    json_reader_feed(to, bytes, length);
+    json_codec.receive(to, bytes, length);
 }
 
 /* ---- requests and problems */
@@ -86,10 +87,12 @@ static void must_explain(const struct problem *problem)
 
 static void must_be_sound(const struct request *request)
 {
-    must(request->predictions.length > 0 &&
-         tensor_same_shape(&request->predictions, &request->targets));
-    if (request->weights.length > 0)
-        must(tensor_same_shape(&request->predictions, &request->weights));
+    must(request->inputs[REQUEST_PREDICTIONS].length > 0 &&
+         tensor_same_shape(&request->inputs[REQUEST_PREDICTIONS],
+                           &request->inputs[REQUEST_TARGETS]));
+    if (request->inputs[REQUEST_WEIGHTS].length > 0)
+        must(tensor_same_shape(&request->inputs[REQUEST_PREDICTIONS],
+                               &request->inputs[REQUEST_WEIGHTS]));
 }
 
 /* ---- the answer */
@@ -130,10 +133,11 @@ static bool any_infinite(const double *values, size_t n)
 
 static void expect(struct expected *expected, const struct request *request)
 {
-    const double *predictions = request->predictions.values, *targets = request->targets.values;
-    const double *weights = request->weights.values;
+    const double *predictions = request->inputs[REQUEST_PREDICTIONS].values,
+                 *targets = request->inputs[REQUEST_TARGETS].values;
+    const double *weights = request->inputs[REQUEST_WEIGHTS].values;
     enum mse_reduction reduction = request->reduction == REQUEST_MEAN ? MSE_MEAN : MSE_SUM;
-    size_t n = request->predictions.length;
+    size_t n = request->inputs[REQUEST_PREDICTIONS].length;
     *expected = (struct expected){.n = n,
                                   .losses = calloc(n, sizeof(double)),
                                   .gradient = calloc(n, sizeof(double)),
@@ -203,43 +207,31 @@ static void must_answer(const char *text, size_t length, const struct expected *
     cJSON_Delete(root);
 }
 
-/* Takes the source's text, piece by piece in the least room there is. */
-static char *drain(struct response *answer, size_t *length)
-{
-    char *text = NULL;
-    *length = 0;
-    for (size_t written = 1; written > 0; *length += written) {
-        text = realloc(text, *length + RESPONSE_ROOM_MIN);
-        if (text == NULL) abort();
-        written = answer->next(answer->source, text + *length, RESPONSE_ROOM_MIN);
-        must(written <= RESPONSE_ROOM_MIN);
-    }
-    answer->release(answer->source);
-    return text;
-}
-
 /* Takes the request. */
 static void compute(struct request *request)
 {
-    struct tensor shape = request->predictions; /* for its shape alone */
+    struct tensor shape = request->inputs[REQUEST_PREDICTIONS]; /* for its shape alone */
     struct expected expected;
     struct job job;
-    struct response answer;
+    struct response response;
+    struct result result;
+    struct request_fault fault;
     struct problem problem;
     enum job_status status;
     expect(&expected, request);
     job_init(&job, request);
-    do status = job_step(&job, &problem);
+    do status = job_step(&job, &fault);
     while (status == JOB_MORE);
     must(status == (expected.refused ? JOB_BAD : JOB_DONE));
     if (status == JOB_BAD) {
+        json_codec.explain(&job.request, &fault, &problem);
         must_explain(&problem);
         must(problem.type == expected.problem);
     } else {
-        must(reply_answer(&job, &answer) && answer.status == 200);
-        size_t length = answer.length;
-        char *text = answer.next != NULL ? drain(&answer, &length) : answer.text;
-        must_answer(text, length, &expected, &shape);
+        job_take_result(&job, &result);
+        must(json_codec.respond(&result, &response) && response.status == 200);
+        char *text = decode_body(&response, RESPONSE_ROOM_MIN);
+        must_answer(text, strlen(text), &expected, &shape);
         free(text);
     }
     job_free(&job);
@@ -252,15 +244,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct json_reader reader;
     struct input input = input_of(data, size);
     struct request request;
+    struct request_fault fault;
     struct problem problem;
     pool_serve_gmp();
     budget.limit = SIZE_MAX;
-    json_reader_init(&reader, &budget);
+    json_codec.begin(&reader, &budget);
     input_feed(&input, 0, take, &reader);
-    json_reader_finish(&reader);
+    request_init(&request);
+    bool read = json_codec.finish(&reader, &request, &problem);
     if (reader.error.fault == JSON_READER_NO_FAULT) {
+        if (read && !request_check(&request, &fault)) {
+            json_codec.explain(&request, &fault, &problem);
+            read = false;
+        }
         cJSON *root = opinion_of(input.text, input.length);
-        bool read = request_read(&request, &reader, &problem);
         must(read == is_request(root));
         cJSON_Delete(root);
         if (read) {
@@ -269,9 +266,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             must_explain(&problem);
         }
-        request_free(&request);
     }
-    json_reader_free(&reader);
+    request_free(&request);
+    json_codec.end(&reader);
     must(budget.used == 0);
     return 0;
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""test_contract.py - the server and openapi.yaml say the same. For any running server.
+"""test_contract.py [--update] - the server and openapi.yaml say the same. For any running server.
 
-Every example is tried as it stands, byte for byte; every answer, to these and to many damaged requests, has a status,
+Every example is tried as it stands, byte for byte; every response, to these and to many damaged requests, has a status,
 a media type and headers that the contract lists for its operation, and a body that its schema describes. Reports as
 cmocka does, so that tests/run counts it. The server is found as tests/support/service.h says.
+
+--update: tests nothing, but puts the problems of a server of its own in place of the examples that differ from them.
 """
 import contextlib
 import decimal
@@ -24,6 +26,8 @@ FILE = 'openapi.yaml'
 with open(FILE, encoding='utf-8') as file:
     TEXT = file.read()
 CONTRACT = yaml.safe_load(TEXT)
+with open('tests/data/contract.yaml', encoding='utf-8') as file:
+    REQUESTS = yaml.safe_load(file)
 TIMEOUT = 120  # seconds; ends a test that hangs, nothing waits for it otherwise
 
 
@@ -44,7 +48,7 @@ def own_server(*options):
 
 
 def ask(connection, method='POST', path='/mse', headers=None, body=None):
-    """Asks and returns the answer. The connection is kept where the answer leaves it open."""
+    """Sends a request and returns the response. The connection is kept if the response leaves it open."""
     headers = dict(headers or {})
     connection.putrequest(method, path, skip_host='Host' in headers, skip_accept_encoding=True)
     if body is not None:
@@ -75,23 +79,54 @@ def check_schema(value, schema):
     jsonschema.Draft202012Validator({**schema, 'components': CONTRACT['components']}).validate(value)
 
 
-def listed_answer(method, path, status):
-    """What the contract says of such an answer."""
-    operations = CONTRACT['paths'].get(urllib.parse.urlsplit(path).path, {})
-    if method == 'HEAD' and 'get' in operations:
-        listed_answer('GET', path, status)
-        return resolved(operations['head']['responses']['default'])
-    answers = operations[method.lower()]['responses'] if method.lower() in operations else CONTRACT['x-no-operation']
-    if str(status) in answers:
-        return resolved(answers[str(status)])
-    default = resolved(answers.get('default', {}))
-    assert status in default.get('x-statuses', []), f'{method} {path} has no answer {status}'
-    return default
+def operations_of(path):
+    return CONTRACT['paths'].get(urllib.parse.urlsplit(path).path, {})
 
 
-def check_answer(method, path, response):
-    """The answer is one that the contract lists."""
-    listed = listed_answer(method, path, response.status)
+def methods_of(path):
+    """As Allow has them: HEAD is wherever GET is, and OPTIONS everywhere."""
+    methods = [method.upper() for method in operations_of(path)]
+    return ', '.join([*methods, *(['HEAD'] if 'GET' in methods else []), 'OPTIONS'])
+
+
+def listed_response(method, path, status):
+    """What the contract says of such a response."""
+    operations = operations_of(path)
+    if method == 'OPTIONS' and operations and status == 204:
+        return {'headers': {'Allow': {'required': True, 'schema': {}}}}
+    name = 'get' if method == 'HEAD' else method.lower()
+    responses = operations[name]['responses'] if name in operations else CONTRACT['x-no-operation']
+    assert str(status) in responses, f'{method} {path} has no response {status}'
+    assert status != 404 or not operations, f'{path} is there'
+    assert status != 405 or operations, f'{path} is not there'
+    return resolved(responses[str(status)])
+
+
+def shape_of(numbers):
+    return [len(numbers), *shape_of(numbers[0])] if isinstance(numbers, list) else []
+
+
+def check_shape(numbers, shape):
+    if shape:
+        assert isinstance(numbers, list) and len(numbers) == shape[0], numbers
+        for part in numbers:
+            check_shape(part, shape[1:])
+    else:
+        assert isinstance(numbers, (int, float)), numbers
+
+
+def check_shapes(result):
+    """The arrays of a result have one rectangular shape, which the contract says in words only."""
+    arrays = [numbers for numbers in (result['loss'], *result.get('gradients', {}).values()) if shape_of(numbers)]
+    for array in arrays:
+        check_shape(array, shape_of(arrays[0]))
+
+
+def check_response(method, path, response):
+    """The response is one that the contract lists."""
+    listed = listed_response(method, path, response.status)
+    allow = response.getheader('Allow')
+    assert allow in (None, methods_of(path)), f'{method} {path} has Allow: {allow}'
     headers = {name: resolved(header) for name, header in listed.get('headers', {}).items()}
     for name, header in headers.items():
         value = response.getheader(name)
@@ -110,12 +145,13 @@ def check_answer(method, path, response):
     assert media_type in content, f'{response.status} is of the media type {media_type}'
     text = response.body.decode('utf-8')
     if media_type.startswith(('application/yaml', 'text/plain')):
-        check_schema(text, content[media_type]['schema'])
         return
-    answer = json.loads(text)
-    check_schema(answer, content[media_type]['schema'])
+    body = json.loads(text)
+    check_schema(body, content[media_type]['schema'])
     if media_type == 'application/problem+json':
-        assert answer['status'] == response.status, text
+        assert body['status'] == response.status, text
+    elif 'loss' in body:
+        check_shapes(body)
 
 
 def number_text(number):
@@ -148,7 +184,7 @@ def json_text(value):
 
 
 def request_examples():
-    """The examples of requests, and those of answers."""
+    """The examples of requests, and those of their responses."""
     operation = CONTRACT['paths']['/mse']['post']
     return [node['content']['application/json']['examples']
             for node in (operation['requestBody'], operation['responses']['200'])]
@@ -156,51 +192,16 @@ def request_examples():
 
 def problem_examples():
     """Every example of a problem, by its name, with the statuses under which it stands."""
-    answers = list(CONTRACT['x-no-operation'].items())
+    responses = list(CONTRACT['x-no-operation'].items())
     for operations in CONTRACT['paths'].values():
         for operation in operations.values():
-            answers.extend(operation['responses'].items())
+            responses.extend(operation['responses'].items())
     examples = {}
-    for status, answer in answers:
-        answer = resolved(answer)
-        statuses = answer.get('x-statuses', []) if status == 'default' else [int(status)]
-        for name, example in answer.get('content', {}).get('application/problem+json', {}).get('examples', {}).items():
-            examples.setdefault(name, (set(), example))[0].update(statuses)
+    for status, response in responses:
+        content = resolved(response)['content'].get('application/problem+json', {})
+        for name, example in content.get('examples', {}).items():
+            examples.setdefault(name, (set(), resolved(example)['value']))[0].add(int(status))
     return examples
-
-
-# ---- the tests
-
-def the_contract_is_served_as_it_stands(connection):
-    response = ask(connection, 'GET', '/openapi.yaml')
-    assert response.body.decode() == TEXT
-
-
-def every_example_of_a_request_has_the_answer_that_stands_there(connection):
-    requests, answers = request_examples()
-    assert requests.keys() == answers.keys()
-    for name, request in requests.items():
-        response = ask(connection, headers={'Content-Type': 'application/json'}, body=json_text(request['value']))
-        check_answer('POST', '/mse', response)
-        assert response.body.decode() == json_text(answers[name]['value']), f'{name}: {response.body.decode()}'
-
-
-def every_read_has_the_answer_that_stands_there(connection):
-    for path in ('/healthz', '/readyz'):
-        response = ask(connection, 'GET', path)
-        content = CONTRACT['paths'][path]['get']['responses']['200']['content']['application/json']
-        for example in content['examples'].values():
-            assert response.body.decode() == json_text(example['value'])
-
-
-def every_type_of_problem_has_an_example(_):
-    types = {row['const']: row['description'] for row in CONTRACT['components']['schemas']['ProblemType']['oneOf']}
-    examples = problem_examples()
-    assert {example['value']['type'] for _, example in examples.values()} == types.keys()
-    for name, (statuses, example) in examples.items():
-        problem = example['value']
-        assert problem['type'] == f'/problems/{name}' and problem['status'] in statuses, name
-        assert types[problem['type']].startswith(f"{problem['status']}. "), name
 
 
 def text_of(parts):
@@ -210,36 +211,73 @@ def text_of(parts):
     return ''.join(part if isinstance(part, str) else part[0] * part[1] for part in parts)
 
 
-def check_problem(connection, name):
-    _, example = problem_examples()[name]
-    request = example['x-request']
+def send_example(connection, name):
+    """The response to the request that belongs to this example, with that request's method and path."""
+    request = REQUESTS[name]
     method, path = request.get('method', 'POST'), request.get('path', '/mse')
     headers = {name: text_of(value) for name, value in request.get('headers', {}).items()}
-    response = ask(connection, method, path, headers, text_of(request.get('body')))
-    assert response.body.decode() == json_text(example['value']), f'{name}: {response.body.decode()}'
-    assert response.status == example['value']['status'], f'{name}: {response.status}'
-    check_answer(method, path, response)
+    return ask(connection, method, path, headers, text_of(request.get('body'))), method, path
 
 
-def every_example_of_a_problem_is_what_its_request_is_answered(connection):
-    tried = 0
-    for name, (_, example) in problem_examples().items():
-        if 'x-request' in example and 'x-server' not in example:
-            check_problem(connection, name)
-            tried += 1
-    assert tried >= 20
+def check_example(connection, name):
+    response, method, path = send_example(connection, name)
+    value = problem_examples()[name][1]
+    assert response.body.decode() == json_text(value), f'{name}: {response.body.decode()}'
+    assert response.status == value['status'], f'{name}: {response.status}'
+    check_response(method, path, response)
 
 
-def every_example_of_a_server_with_options_is_what_it_answers(_):
-    for name, (_, example) in problem_examples().items():
-        if isinstance(example.get('x-server'), list):
-            with own_server(*example['x-server']) as (_, address):
+# ---- the tests
+
+def the_contract_is_served_as_it_stands(connection):
+    response = ask(connection, 'GET', '/openapi.yaml')
+    assert response.body.decode() == TEXT
+
+
+def every_example_of_a_request_has_the_response_that_stands_there(connection):
+    requests, responses = request_examples()
+    assert requests.keys() == responses.keys()
+    for name, request in requests.items():
+        response = ask(connection, headers={'Content-Type': 'application/json'}, body=json_text(request['value']))
+        check_response('POST', '/mse', response)
+        assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
+
+
+def every_read_has_the_response_that_stands_there(connection):
+    for path in ('/healthz', '/readyz'):
+        response = ask(connection, 'GET', path)
+        content = CONTRACT['paths'][path]['get']['responses']['200']['content']['application/json']
+        for example in content['examples'].values():
+            assert response.body.decode() == json_text(example['value'])
+
+
+def every_type_of_problem_has_an_example_and_a_request(_):
+    types = CONTRACT['components']['schemas']['ProblemType']
+    examples = problem_examples()
+    assert [f'/problems/{name.lower().replace("_", "-")}' for name in types['x-enum-varnames']] == types['enum']
+    assert {problem['type'] for _, problem in examples.values()} == set(types['enum'])
+    assert examples.keys() == {*REQUESTS, 'internal-error'}  # no request makes a bug
+    for name, (statuses, problem) in examples.items():
+        assert problem['type'] == f'/problems/{name}' and problem['status'] in statuses, name
+        assert f"- `{problem['type']}`, {problem['status']}: " in types['description'], name
+
+
+def every_example_of_a_problem_is_the_response_to_its_request(connection, use=check_example):
+    for name, request in REQUESTS.items():
+        if 'server' not in request:
+            use(connection, name)
+
+
+def every_example_of_a_server_with_options_is_its_response(_, use=check_example):
+    for name, request in REQUESTS.items():
+        if isinstance(request.get('server'), list):
+            with own_server(*request['server']) as (_, address):
                 other, connection = (http.client.HTTPConnection(address, timeout=TIMEOUT) for _ in range(2))
                 assert ask(other, 'GET', '/healthz').status == 200
-                check_problem(connection, name)
+                use(connection, name)
 
 
-def a_server_that_drains_answers_as_its_example_says(_):
+def a_server_that_drains_responds_as_its_example_says(_, use=check_example):
     with own_server() as (process, address):
         busy, idle, probe = (http.client.HTTPConnection(address, timeout=TIMEOUT) for _ in range(3))
         for connection in (idle, probe):
@@ -253,21 +291,21 @@ def a_server_that_drains_answers_as_its_example_says(_):
         process.send_signal(signal.SIGTERM)
         while (response := ask(probe, 'GET', '/readyz')).status == 200:
             pass
-        check_answer('GET', '/readyz', response)
-        check_problem(idle, 'draining')
+        check_response('GET', '/readyz', response)
+        use(idle, 'draining')
         busy.send(b'{"predictions":[1],"targets":[0]}')
         response = busy.getresponse()
         response.body = response.read()
-        check_answer('POST', '/mse', response)
+        check_response('POST', '/mse', response)
         process.wait(TIMEOUT)
 
 
-def every_method_of_every_path_answers_as_listed(connection):
+def every_method_of_every_path_responds_as_listed(connection):
     for path in [*CONTRACT['paths'], '/', '/nowhere', '/mse?a=b', '/healthz?', '/openapi.yaml?x']:
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'):
             for accept in ('*/*', 'application/json', 'application/yaml', 'text/html'):
                 response = ask(connection, method, path, {'Accept': accept})
-                check_answer(method, path, response)
+                check_response(method, path, response)
 
 
 def damaged(text):
@@ -280,30 +318,72 @@ def damaged(text):
             yield text[:i] + c + text[i:]
 
 
-def every_damaged_request_is_answered_as_listed(connection):
+def every_damaged_request_gets_a_response_that_is_listed(connection):
     statuses = set()
     for name in ('weighted', 'none', 'loss-only'):
         for body in damaged(json_text(request_examples()[0][name]['value']).encode()):
             response = ask(connection, body=body)
-            check_answer('POST', '/mse', response)
+            check_response('POST', '/mse', response)
             statuses.add(response.status)
     assert statuses == {200, 400, 422}
 
 
 TESTS = [
     the_contract_is_served_as_it_stands,
-    every_example_of_a_request_has_the_answer_that_stands_there,
-    every_read_has_the_answer_that_stands_there,
-    every_type_of_problem_has_an_example,
-    every_example_of_a_problem_is_what_its_request_is_answered,
-    every_method_of_every_path_answers_as_listed,
-    every_damaged_request_is_answered_as_listed,
+    every_example_of_a_request_has_the_response_that_stands_there,
+    every_read_has_the_response_that_stands_there,
+    every_type_of_problem_has_an_example_and_a_request,
+    every_example_of_a_problem_is_the_response_to_its_request,
+    every_method_of_every_path_responds_as_listed,
+    every_damaged_request_gets_a_response_that_is_listed,
 ]
 TESTS_OF_OWN_SERVER = [
-    every_example_of_a_server_with_options_is_what_it_answers,
-    a_server_that_drains_answers_as_its_example_says,
+    every_example_of_a_server_with_options_is_its_response,
+    a_server_that_drains_responds_as_its_example_says,
 ]
 
+
+# ---- --update
+
+def value_nodes(node):
+    """The line and column at which the value of each example of a problem stands, by the example's name."""
+    if isinstance(node, yaml.SequenceNode):
+        for part in node.value:
+            yield from value_nodes(part)
+    elif isinstance(node, yaml.MappingNode):
+        for key, part in node.value:
+            if key.value in REQUESTS and isinstance(part, yaml.MappingNode) and part.value[0][0].value == 'value':
+                start = part.value[0][1].start_mark
+                yield key.value, start.line, start.column
+            yield from value_nodes(part)
+
+
+def update():
+    """Puts what a server responds in place of the examples that differ from it, and names them."""
+    problems = {}
+
+    def note(connection, name):
+        problems[name] = json.loads(send_example(connection, name)[0].body)
+
+    with own_server() as (_, address):
+        every_example_of_a_problem_is_the_response_to_its_request(http.client.HTTPConnection(address), note)
+    for test in TESTS_OF_OWN_SERVER:
+        test(None, note)
+    lines = TEXT.splitlines(keepends=True)
+    for name, first, column in reversed(list(value_nodes(yaml.compose(TEXT)))):
+        last = first
+        while last < len(lines) and lines[last].startswith(' ' * column):
+            last += 1
+        problem = problem_examples()[name][1]
+        if json_text(problem) != json_text(problems[name]):
+            text = yaml.safe_dump(problems[name], sort_keys=False, allow_unicode=True, width=100 - column)
+            lines[first:last] = [' ' * column + line for line in text.splitlines(keepends=True)]
+            print(f'{FILE}: {name}')
+    with open(FILE, 'w', encoding='utf-8') as file:
+        file.writelines(lines)
+
+
+# ---- running
 
 def run(address, tests):
     """Runs the tests; the names of those that fail."""
@@ -323,6 +403,8 @@ def run(address, tests):
 
 
 def main():
+    if sys.argv[1:] == ['--update']:
+        return update()
     if 'MSE_URL' in os.environ:
         tests = TESTS
         failed = run(urllib.parse.urlsplit(os.environ['MSE_URL']).netloc, tests)
