@@ -187,7 +187,7 @@ static void must_be_listed(const struct request *request, const struct response 
     must(response->status != 401 ||
          (has_header(response, "WWW-Authenticate") && request->service.tokens != NULL));
     must(!request->lacks_token || (response->status != 200 && response->status != 422));
-    const char *media_type = response_header(response, "Content-Type");
+    const char *media_type = response_find_header(response, "Content-Type");
     must((media_type == NULL) == (response->status == 204));
     if (response->status == 204) {
         must(length == 0 && has_header(response, "Allow"));

@@ -26,7 +26,7 @@ void response_add_number(struct response *response, const char *name, uint64_t n
     response->headers[response->header_count++] = (struct response_header){name, NULL, number};
 }
 
-const char *response_header(const struct response *response, const char *name)
+const char *response_find_header(const struct response *response, const char *name)
 {
     for (size_t i = 0; i < response->header_count; i++) {
         if (strcasecmp(response->headers[i].name, name) == 0) return response->headers[i].value;

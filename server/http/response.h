@@ -54,7 +54,7 @@ void response_add(struct response *response, const char *name, const char *value
 void response_add_number(struct response *response, const char *name, uint64_t number);
 
 /* The value of a header that has one as text, or NULL. */
-const char *response_header(const struct response *response, const char *name);
+const char *response_find_header(const struct response *response, const char *name);
 
 /* Sets the body, which is of this media type. */
 void response_set_constant(struct response *response, const char *media_type, const char *text,

@@ -131,7 +131,7 @@ static void send_timeout(int socket, unsigned timeout)
         snprintf(head, sizeof head,
                  "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: %s\r\n"
                  "Content-Length: %zu\r\n\r\n",
-                 response_header(&response, "Content-Type"), response.length);
+                 response_find_header(&response, "Content-Type"), response.length);
     if (send(socket, head, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == length) {
         send(socket, response.text, response.length, MSG_NOSIGNAL | MSG_DONTWAIT);
     }

@@ -193,7 +193,7 @@ static const char *challenge_to(const char *authorization)
     while (!exchange_respond(exchange, &response)) continue;
     response_discard(&response);
     exchange_close(exchange, EXCHANGE_COMPLETE);
-    const char *challenge = response_header(&response, "WWW-Authenticate");
+    const char *challenge = response_find_header(&response, "WWW-Authenticate");
     assert_int_equal(response.status, challenge != NULL ? 401 : 200);
     return challenge;
 }

@@ -236,7 +236,7 @@ static char *respond_to(const char *text, size_t room)
     job_free(&job);
     assert_true(json_codec.respond(&result, &response));
     assert_int_equal(response.status, 200);
-    assert_string_equal(response_header(&response, "Content-Type"), "application/json");
+    assert_string_equal(response_find_header(&response, "Content-Type"), "application/json");
     char *body = decode_body(&response, room);
     assert_int_equal(atomic_load(&budget.used), 0);
     return body;

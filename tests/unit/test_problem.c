@@ -15,7 +15,7 @@
 static cJSON *document_of(const struct problem *problem, struct response *response)
 {
     problem_respond(problem, response);
-    assert_string_equal(response_header(response, "Content-Type"), "application/problem+json");
+    assert_string_equal(response_find_header(response, "Content-Type"), "application/problem+json");
     cJSON *document = cJSON_ParseWithLength(response->text, response->length);
     assert_non_null(document);
     response_discard(response);
