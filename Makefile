@@ -41,7 +41,7 @@ kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 
-# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
+# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the same.
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
@@ -234,9 +234,6 @@ $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.se
 # every comparison would take most of the time and teach nothing.
 $(fuzz_support): flags.fuzz += -fno-sanitize=fuzzer-no-link
 build/obj/fuzz/src/mse/exact.o: flags.fuzz += -fno-sanitize-coverage=trace-cmp
-
-# It chooses the kernel itself.
-build/fuzz/fuzz_exact: LDFLAGS += -Wl,--wrap=dispatch_kernel
 
 FUZZ_SECONDS := 60
 

@@ -1,6 +1,6 @@
 /* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of
  * many runs, taken in turn, as lines of name, value and unit. MSE_KERNEL selects what is measured,
- * as everywhere. */
+ * as in the server. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu.h"
 #include "mse.h"
 #include "plain.h"
 
@@ -164,6 +165,7 @@ static void measure(const char *name, size_t n)
 
 int main(void)
 {
+    cpu_use(getenv("MSE_KERNEL"));
     predictions = malloc(MOST * sizeof *predictions);
     targets = malloc(MOST * sizeof *targets);
     weights = malloc(MOST * sizeof *weights);

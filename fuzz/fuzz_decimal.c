@@ -6,7 +6,6 @@
 #include "../tests/unit/decimal_reference.h"
 #include "decimal/decimal.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "mse/dispatch.h"
 #include "mse/exact.h"
+#include "mse/kernels.h"
 
 static double weight_at(const double *weights, size_t i)
 {
@@ -24,6 +24,12 @@ static bool any_negative(const double *weights, size_t n)
 static bool element_is_finite(double prediction, double target, double weight)
 {
     return isfinite(prediction) && isfinite(target) && isfinite(weight);
+}
+
+/* The kernel for n elements, of which it counts 2^48; NULL if exact.h has to do. */
+static const struct kernel *kernel_for(size_t n)
+{
+    return n <= UINT64_C(1) << 48 ? kernels_best(cpu_level()) : NULL;
 }
 
 /* ---- accumulators */
@@ -166,7 +172,7 @@ enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulat
     enum mse_status status = divisor(accumulator, reduction, &sum, &judge.nonfinite);
     if (status != MSE_OK) return status;
     if (judge.nonfinite == 0) exact_divide_by(&judge.divisor, &sum);
-    const struct kernel *kernel = dispatch_kernel();
+    const struct kernel *kernel = kernel_for(n);
     if (kernel != NULL && judge.nonfinite == 0) {
         struct kernel_sum estimate = {.bound = judge.divisor.digit != 0 ? 0 : 0x1p-104};
         exact_leading(&sum, &estimate.high, &estimate.low);
@@ -195,12 +201,6 @@ static const struct kernel_sum unity = {1, 0, 0};
 static bool usable(struct kernel_sum weights)
 {
     return weights.high > 0 && isfinite(weights.high);
-}
-
-/* The kernel for n elements, of which it counts 2^48; NULL if exact.h has to do. */
-static const struct kernel *kernel_for(size_t n)
-{
-    return n <= UINT64_C(1) << 48 ? dispatch_kernel() : NULL;
 }
 
 bool mse_quick_loss(const double *predictions, const double *targets, const double *weights,
@@ -262,7 +262,7 @@ enum mse_status mse_losses(const double *predictions, const double *targets, con
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     struct loss_judge judge = {{decide_loss}, MSE_OK};
-    const struct kernel *kernel = dispatch_kernel();
+    const struct kernel *kernel = kernel_for(n);
     if (kernel != NULL) {
         kernel->losses(predictions, targets, weights, n, &judge.kernel, losses);
     } else {

@@ -1,9 +1,9 @@
 /* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must
  * hold what its elements hold by themselves, and end where they do. */
 #include "bits.h"
+#include "cpu.h"
 #include "decimal/decimal_wide.h"
 #include "decimal_check.h"
-#include "mse/dispatch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ typedef size_t run_form(const char *text, const char *limit, const char **end, d
 static run_form *run_of(void **state)
 {
     run_form *form = *(run_form *const *)*state;
-    if (form == decimal_parse_run && !dispatch_wide()) skip(); /* it is the other form */
+    if (form == decimal_parse_run && cpu_level() < CPU_VBMI2) skip(); /* it is the other form */
     return form;
 }
 

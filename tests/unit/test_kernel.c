@@ -7,16 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bits.h"
 #include "families.h"
 #include "mse.h"
-#include "mse/dispatch.h"
 #include "mse/exact.h"
+#include "mse/kernels.h"
 #include "rational.h"
 
 enum { MOST = 100000 };
@@ -33,13 +31,13 @@ enum { NAMES = sizeof names / sizeof *names };
 /* Runs test with each kernel that there is; baseline always is. */
 static void with_every_kernel(void (*test)(const struct kernel *kernel))
 {
-    assert_non_null(dispatch_find("baseline"));
     for (int i = 0; i < NAMES; i++) {
-        const struct kernel *kernel = dispatch_find(names[i]);
-        if (kernel == NULL) continue;
+        if (!cpu_use(names[i])) continue;
+        const struct kernel *kernel = kernels_best(cpu_level());
         assert_string_equal(kernel->name, names[i]);
         test(kernel);
     }
+    assert_true(cpu_use(NULL));
 }
 
 /* A judge that is right, and counts. */
@@ -386,43 +384,22 @@ static void what_cannot_be_divided_is_uncertain(void **state)
 
 /* ---- the choice */
 
-/* The exit status of a child in which MSE_KERNEL is value. */
-static int in_child(const char *value, int (*run)(const char *value))
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (value == NULL)
-            unsetenv("MSE_KERNEL");
-        else
-            setenv("MSE_KERNEL", value, 1);
-        _exit(run(value));
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int chosen(const char *value)
-{
-    const struct kernel *kernel = dispatch_kernel();
-    if (value != NULL && strcmp(value, "exact") == 0) return kernel == NULL;
-    if (value != NULL && dispatch_find(value) != NULL) return kernel == dispatch_find(value);
-    for (int i = NAMES - 1; i >= 0; i--)
-        if (dispatch_find(names[i]) != NULL) return kernel == dispatch_find(names[i]);
-    return 0;
-}
-
-static void the_environment_chooses_and_a_bad_name_is_ignored(void **state)
+static void a_level_is_chosen_by_its_name_and_a_bad_name_is_ignored(void **state)
 {
     (void)state;
-    assert_null(dispatch_find("exact"));
-    assert_null(dispatch_find(""));
-    assert_int_equal(in_child(NULL, chosen), 1);
-    assert_int_equal(in_child("exact", chosen), 1);
-    assert_int_equal(in_child("", chosen), 1);
-    assert_int_equal(in_child("avx1024", chosen), 1);
-    for (int i = 0; i < NAMES; i++) assert_int_equal(in_child(names[i], chosen), 1);
+    static const char *const bad[] = {"", "avx1024", "Exact"};
+    assert_true(cpu_use(NULL));
+    enum cpu_level greatest = cpu_level();
+    assert_true(cpu_use("baseline"));
+    assert_int_equal(cpu_level(), CPU_BASELINE);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(cpu_use(bad[i]));
+        assert_int_equal(cpu_level(), CPU_BASELINE);
+    }
+    assert_true(cpu_use("exact"));
+    assert_null(kernels_best(cpu_level()));
+    assert_true(cpu_use(NULL));
+    assert_int_equal(cpu_level(), greatest);
 }
 
 /* FNV-1a over every result of the library on every family. */
@@ -452,29 +429,14 @@ static uint64_t digest_of_everything(void)
     return digest;
 }
 
-static int pipe_ends[2];
-
-static int write_digest(const char *value)
-{
-    (void)value;
-    uint64_t digest = digest_of_everything();
-    return write(pipe_ends[1], &digest, sizeof digest) == sizeof digest ? 0 : 1;
-}
-
 static void no_bit_depends_on_the_kernel(void **state)
 {
     (void)state;
-    uint64_t expected, digest;
-    assert_int_equal(pipe(pipe_ends), 0);
-    assert_int_equal(in_child("exact", write_digest), 0);
-    assert_int_equal(read(pipe_ends[0], &expected, sizeof expected), sizeof expected);
-    for (int i = 0; i < NAMES; i++) {
-        assert_int_equal(in_child(names[i], write_digest), 0);
-        assert_int_equal(read(pipe_ends[0], &digest, sizeof digest), sizeof digest);
-        assert_true(digest == expected);
-    }
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
+    assert_true(cpu_use("exact"));
+    uint64_t expected = digest_of_everything();
+    for (int i = 0; i < NAMES; i++)
+        if (cpu_use(names[i])) assert_true(digest_of_everything() == expected);
+    assert_true(cpu_use(NULL));
 }
 
 int main(void)
@@ -487,7 +449,7 @@ int main(void)
         cmocka_unit_test(a_tie_is_decided_or_left_to_the_judge),
         cmocka_unit_test(a_hair_beside_a_tie_is_seen_while_it_is_above_the_bound),
         cmocka_unit_test(what_cannot_be_divided_is_uncertain),
-        cmocka_unit_test(the_environment_chooses_and_a_bad_name_is_ignored),
+        cmocka_unit_test(a_level_is_chosen_by_its_name_and_a_bad_name_is_ignored),
         cmocka_unit_test(no_bit_depends_on_the_kernel),
     };
     return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
