@@ -2,6 +2,7 @@
 # build/<variant>/.
 
 CC       ?= cc
+OBJCOPY  ?= objcopy
 ARCH     ?= $(shell uname -m)
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
@@ -87,25 +88,34 @@ build/obj/$1/src/decimal/%_wide.o: src/decimal/%_wide.c | $(filter deps,$(MAKECM
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(wide.$(ARCH)) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
-$2/libmse.a: $$($1.library)
+# All of src/, for the server and the tests, which also use what libmse does not publish.
+$2/src.a: $$($1.library)
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(SHOW)$$(AR) rcs $$@ $$^
 
-$2/libmse.so: $$($1.library) src/libmse.map
-	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now,--version-script=src/libmse.map $$(LDFLAGS) \
-	    -o $$@ $$($1.library) -lm
+# libmse is one object, in which no name is global but those of mse.h: a program may define all others.
+build/obj/$1/libmse.o: $$(filter-out build/obj/$1/src/decimal/%,$$($1.library))
+	$$(SHOW)$$(CC) -r -nostdlib -o $$@ $$^ && $$(OBJCOPY) --wildcard --keep-global-symbol='mse_[a-z]*' $$@
 
-$2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
+$2/libmse.a: build/obj/$1/libmse.o
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(SHOW)$$(AR) rcs $$@ $$^
+
+$2/libmse.so: build/obj/$1/libmse.o
+	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ -lm
+
+$2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/src.a
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
 
 $$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o \
-    $(UNIT_SUPPORT:%=build/obj/$1/%.o) $$($1.server) $2/libmse.a
+    $(UNIT_SUPPORT:%=build/obj/$1/%.o) $$($1.server) $2/src.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
 
 $$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o \
-    $(HTTP_SUPPORT:%=build/obj/$1/%.o) $2/libmse.a
+    $(HTTP_SUPPORT:%=build/obj/$1/%.o) $2/src.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
 
@@ -203,7 +213,7 @@ test-exhaustive: build/tests/exhaustive/decimal ## read and print COUNT=10000000
 	$< $(COUNT)
 
 build/tests/exhaustive/%: build/obj/release/tests/exhaustive/%.o $(UNIT_SUPPORT:%=build/obj/release/%.o) \
-    $(release.server) build/libmse.a
+    $(release.server) build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -226,7 +236,7 @@ fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))
 fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)) \
     $(addprefix tests/unit/,bits.c decimal_reference.c json_reference.c outline.c rational.c))
 
-$(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/libmse.a
+$(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) $(fuzz.server) build/fuzz/src.a
 	@mkdir -p $(@D)
 	$(SHOW)clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
 
@@ -251,7 +261,7 @@ lint-openapi: ## lint openapi.yaml (needs npx)
 bench_programs := $(addprefix build/bench/,transport obvious client \
     $(notdir $(basename $(wildcard bench/numerics.c bench/json_reader.c bench/decimal.cpp))))
 
-$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/libmse.a
+$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
@@ -259,7 +269,7 @@ build/bench/transport build/bench/obvious: build/obj/release/bench/peer.o
 build/bench/numerics: build/obj/release/bench/plain.o
 build/obj/release/bench/plain.o: flags.release := -O3 -march=native
 
-build/bench/decimal: bench/decimal.cpp build/libmse.a
+build/bench/decimal: bench/decimal.cpp build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CXX) -std=c++17 -O3 -march=native $(addprefix -isystem ,$(wildcard /usr/include/dragonbox-*)) -Isrc -o $@ $^ \
 	    -ldragonbox_to_chars
