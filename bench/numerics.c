@@ -115,6 +115,7 @@ static const char *const step_names[STEPS] = {"plain-loss", "plain-gradient", "l
 static void step(int which, size_t n)
 {
     double loss = 0;
+    enum mse_status status = MSE_OK;
     switch (which) {
     case PLAIN_LOSS:
         loss = plain_loss(predictions, targets, n);
@@ -123,23 +124,24 @@ static void step(int which, size_t n)
         plain_gradient(predictions, targets, n, gradient);
         break;
     case LOSS:
-        (void)mse_loss(predictions, targets, NULL, n, MSE_MEAN, &loss);
+        status = mse_loss(predictions, targets, NULL, n, MSE_MEAN, &loss);
         break;
     case GRADIENT:
-        (void)mse_gradient(predictions, targets, NULL, n, MSE_MEAN, gradient);
+        status = mse_gradient(predictions, targets, NULL, n, MSE_MEAN, gradient);
         break;
     case WEIGHTED_LOSS:
-        (void)mse_loss(predictions, targets, weights, n, MSE_MEAN, &loss);
+        status = mse_loss(predictions, targets, weights, n, MSE_MEAN, &loss);
         break;
     case WEIGHTED_GRADIENT:
-        (void)mse_gradient(predictions, targets, weights, n, MSE_MEAN, gradient);
+        status = mse_gradient(predictions, targets, weights, n, MSE_MEAN, gradient);
         break;
     case LOSSES:
-        (void)mse_losses(predictions, targets, NULL, n, gradient);
+        status = mse_losses(predictions, targets, NULL, n, gradient);
         break;
     default:
         break;
     }
+    if (status != MSE_OK) abort();
     sink += loss;
 }
 

@@ -251,7 +251,7 @@ static void try_in_parts(const struct problem *p, size_t split)
         return;
     }
     must(status == MSE_OK && other == MSE_OK);
-    mse_accumulator_merge(&first, &second);
+    must(mse_accumulator_merge(&first, &second) == MSE_OK);
     must(mse_accumulator_loss(&first, p->reduction, &loss) == p->loss_status);
     if (!has_result(p->loss_status)) return;
     must(same(loss, p->loss));
@@ -263,7 +263,7 @@ static void try_in_parts(const struct problem *p, size_t split)
 /* The sums themselves, where all elements are finite. */
 static void try_sums(const struct problem *p)
 {
-    struct mse_sum losses, weights;
+    struct exact_sum losses, weights;
     struct exact_divisor divisor;
     if (!has_result(p->loss_status)) return;
     for (size_t i = 0; i < p->n; i++) {

@@ -5,6 +5,7 @@
 #include "base/system.h"
 
 #include "decimal/decimal.h"
+#include "mse/mse_private.h"
 #include <math.h>
 #include <string.h>
 
@@ -84,6 +85,9 @@ static enum job_status refuse(const struct job *job, enum mse_status status,
     case MSE_OK:
     case MSE_OVERFLOW:
     case MSE_NO_ELEMENT:
+    case MSE_TOO_MANY_ELEMENTS:
+    case MSE_NOT_FINITE:
+    case MSE_BAD_PARTIAL:
         break; /* a result, a result that is told apart, and what request has refused */
     }
     problem_set(problem, PROBLEM_INTERNAL_ERROR, "", "Report this: %s", mse_status_message(status));
@@ -151,8 +155,8 @@ static enum job_status try_loss(struct job *job, struct problem *problem)
             mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
         job->phase = JOB_DERIVING;
     } else if (all.count <= JOB_TRIED_MAX &&
-               mse_quick_loss(all.predictions, all.targets, all.weights, all.count, reduction,
-                              &job->loss)) {
+               mse__quick_loss(all.predictions, all.targets, all.weights, all.count, reduction,
+                               &job->loss)) {
         job->phase = reduction == MSE_MEAN ? JOB_WEIGHING : JOB_DERIVING;
     } else {
         job->phase = JOB_ADDING;
@@ -175,7 +179,7 @@ static enum job_status add_losses(struct job *job, struct problem *problem)
 static enum job_status add_weights(struct job *job, struct problem *problem)
 {
     struct slice s = next_slice(job, JOB_SLICE);
-    enum mse_status status = mse_accumulator_add_weights(&job->total, s.weights, s.count);
+    enum mse_status status = mse__accumulator_add_weights(&job->total, s.weights, s.count);
     if (status != MSE_OK) return refuse(job, status, problem);
     if (is_last(job, &s)) job->phase = JOB_DERIVING;
     return JOB_MORE;

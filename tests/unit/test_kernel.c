@@ -66,7 +66,7 @@ static double weight_at(const double *weights, size_t i)
     return weights == NULL ? 1 : weights[i];
 }
 
-static void exact_sums(const double *weights, size_t n, struct mse_sum *loss, struct mse_sum *total)
+static void exact_sums(const double *weights, size_t n, struct exact_sum *loss, struct exact_sum *total)
 {
     exact_clear(loss);
     exact_clear(total);
@@ -77,9 +77,9 @@ static void exact_sums(const double *weights, size_t n, struct mse_sum *loss, st
         assert_true(exact_add_weights(total, weights, n) == 0);
 }
 
-static struct mse_sum integer(uint64_t value)
+static struct exact_sum integer(uint64_t value)
 {
-    struct mse_sum sum;
+    struct exact_sum sum;
     exact_clear(&sum);
     exact_add_integer(&sum, value);
     return sum;
@@ -87,7 +87,7 @@ static struct mse_sum integer(uint64_t value)
 
 static struct exact_divisor integer_divisor(uint64_t value)
 {
-    struct mse_sum sum = integer(value);
+    struct exact_sum sum = integer(value);
     struct exact_divisor divisor;
     exact_divide_by(&divisor, &sum);
     return divisor;
@@ -148,7 +148,7 @@ static void check_everything(const struct kernel *kernel)
             for (size_t k = 0; k < SIZES; k++) {
                 const double *weights;
                 fill(&random, f, w, sizes[k], &weights);
-                struct mse_sum loss, total;
+                struct exact_sum loss, total;
                 exact_sums(weights, sizes[k], &loss, &total);
                 struct exact_divisor by_total, by_one = integer_divisor(1);
                 exact_divide_by(&by_total, &total);
@@ -166,7 +166,7 @@ static void what_is_certain_is_right(void **state)
 }
 
 /* |estimate - sum| <= bound * estimate, in units of 2^-3222 */
-static void assert_within_bound(struct kernel_sum estimate, const struct mse_sum *sum)
+static void assert_within_bound(struct kernel_sum estimate, const struct exact_sum *sum)
 {
     mpz_t exact, part, bound;
     mpz_inits(exact, part, bound, NULL);
@@ -195,7 +195,7 @@ static void check_bounds(const struct kernel *kernel)
             for (size_t n = 1; n <= 30000; n = 3 * n + 1) {
                 const double *weights;
                 fill(&random, f, w, n, &weights);
-                struct mse_sum loss, total, one = integer(1);
+                struct exact_sum loss, total, one = integer(1);
                 exact_sums(weights, n, &loss, &total);
                 struct kernel_sum estimate = kernel->loss(predictions, targets, weights, n);
                 double size = exact_quotient(&total, &one);
