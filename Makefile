@@ -291,7 +291,7 @@ image: ## build the container image mse-server
 	docker build -t mse-server -t mse-server:$(VERSION) .
 
 install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
-	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1)
+	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1 share/man/man3)
 	install -m 755 build/mse-server $(INTO)/bin
 	install -m 644 include/mse.h $(INTO)/include
 	install -m 644 build/libmse.a $(INTO)/lib
@@ -301,9 +301,10 @@ install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/mse-server.service >$(INTO)/lib/systemd/system/mse-server.service
 	install -m 644 deploy/mse-server.sysusers $(INTO)/lib/sysusers.d/mse-server.conf
 	install -m 644 docs/mse-server.1 $(INTO)/share/man/man1
+	install -m 644 docs/mse.3 $(INTO)/share/man/man3
 
 uninstall: ## remove what install has put there
-	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 \
+	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 share/man/man3/mse.3 \
 	    $(addprefix lib/,libmse.a libmse.so $(SONAME) pkgconfig/mse.pc) \
 	    $(addprefix lib/,systemd/system/mse-server.service sysusers.d/mse-server.conf))
 
