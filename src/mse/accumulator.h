@@ -19,7 +19,7 @@ _Static_assert(sizeof(struct accumulator) <= sizeof(struct mse_accumulator) &&
 
 static inline struct accumulator *accumulator_in(struct mse_accumulator *storage)
 {
-    return (struct accumulator *)(void *)storage->private_;
+    return (struct accumulator *)(void *)storage;
 }
 
 static inline const struct accumulator *accumulator_of(const struct mse_accumulator *storage)

@@ -66,7 +66,8 @@ static double weight_at(const double *weights, size_t i)
     return weights == NULL ? 1 : weights[i];
 }
 
-static void exact_sums(const double *weights, size_t n, struct exact_sum *loss, struct exact_sum *total)
+static void exact_sums(const double *weights, size_t n, struct exact_sum *loss,
+                       struct exact_sum *total)
 {
     exact_clear(loss);
     exact_clear(total);
