@@ -8,7 +8,7 @@
 /* The level plus 1; 0 as long as nobody has asked. Threads that ask at once find the same. */
 static atomic_int chosen;
 
-bool cpu_use(const char *name)
+__attribute__((noinline)) bool cpu_use(const char *name)
 {
 #define HAS(set) (__builtin_cpu_supports(set) != 0)
     const struct {
@@ -39,6 +39,10 @@ bool cpu_use(const char *name)
 
 enum cpu_level cpu_level(void)
 {
-    if (atomic_load_explicit(&chosen, memory_order_relaxed) == 0) cpu_use(NULL);
-    return (enum cpu_level)(atomic_load_explicit(&chosen, memory_order_relaxed) - 1);
+    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (level == 0) {
+        cpu_use(NULL);
+        level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    }
+    return (enum cpu_level)(level - 1);
 }

@@ -24,7 +24,7 @@ static inline struct accumulator *accumulator_in(struct mse_accumulator *storage
 
 static inline const struct accumulator *accumulator_of(const struct mse_accumulator *storage)
 {
-    return (const struct accumulator *)(const void *)storage->private_;
+    return (const struct accumulator *)(const void *)storage;
 }
 
 #endif
