@@ -104,7 +104,7 @@ $2/libmse.a: build/obj/$1/libmse.o
 	$$(SHOW)$$(AR) rcs $$@ $$^
 
 $2/libmse.so: build/obj/$1/libmse.o
-	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ -lm
+	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ -lm
 
 $2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/src.a
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
