@@ -2,6 +2,7 @@
 # build/<variant>/.
 
 CC       ?= cc
+OBJCOPY  ?= objcopy
 ARCH     ?= $(shell uname -m)
 PREFIX   ?= /usr/local
 VERSION  := $(shell sed -n 's/^.define MSE_VERSION "\(.*\)"/\1/p' include/mse.h)
@@ -41,7 +42,7 @@ kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 
-# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; dispatch_wide() asks the CPU for the same.
+# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the same.
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
@@ -85,16 +86,25 @@ build/obj/$1/src/decimal/%_wide.o: src/decimal/%_wide.c | $(filter deps,$(MAKECM
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(wide.$(ARCH)) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
-$2/libmse.a: $$($1.library)
+# All of src/, for the server and the tests, which also use what libmse does not publish.
+$2/src.a: $$($1.library)
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(SHOW)$$(AR) rcs $$@ $$^
 
-$2/libmse.so: $$($1.library) src/libmse.map
-	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),-z,relro,-z,now,--version-script=src/libmse.map $$(LDFLAGS) \
-	    -o $$@ $$($1.library) -lm
+# libmse is one object, in which no name is global but those of mse.h: a program may define all others.
+build/obj/$1/libmse.o: $$(filter-out build/obj/$1/src/decimal/%,$$($1.library))
+	$$(SHOW)$$(CC) -r -nostdlib -o $$@ $$^ && $$(OBJCOPY) --wildcard --keep-global-symbol='mse_[a-z]*' $$@
 
-$2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/libmse.a
+$2/libmse.a: build/obj/$1/libmse.o
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(SHOW)$$(AR) rcs $$@ $$^
+
+$2/libmse.so: build/obj/$1/libmse.o
+	$$(SHOW)$$(CC) $$(flags.$1) -shared -Wl,-soname,$(SONAME),--exclude-libs,ALL,-z,relro,-z,now $$(LDFLAGS) -o $$@ $$^ -lm
+
+$2/mse-server: build/obj/$1/server/main.o $$($1.server) $2/src.a
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS)
 
 # What tests share; a program takes from it what it calls.
@@ -103,11 +113,11 @@ $2/tests/support.a: $(TEST_SUPPORT:%=build/obj/$1/%.o)
 	@rm -f $$@
 	$$(SHOW)$$(AR) rcs $$@ $$^
 
-$$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o $2/tests/support.a $$($1.server) $2/libmse.a
+$$($1.unit): $2/tests/unit/%: build/obj/$1/tests/unit/%.o $2/tests/support.a $$($1.server) $2/src.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(SERVER_LIBS) $$(TEST_LIBS)
 
-$$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o $2/tests/support.a $2/libmse.a
+$$($1.http): $2/tests/http/%: build/obj/$1/tests/http/%.o $2/tests/support.a $2/src.a
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) $$(flags.$1) $$(LINK) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
 
@@ -210,7 +220,7 @@ COUNT := 100000000
 test-exhaustive: build/tests/unit/exhaustive_decimal ## read and print COUNT=100000000 random numbers, in some minutes
 	$< $(COUNT)
 
-build/tests/unit/exhaustive_%: build/obj/release/tests/unit/exhaustive_%.o build/tests/support.a build/libmse.a
+build/tests/unit/exhaustive_%: build/obj/release/tests/unit/exhaustive_%.o build/tests/support.a build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -233,7 +243,7 @@ fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))
 fuzz_support := $(patsubst %.c,build/obj/fuzz/%.o,$(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c)))
 
 $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) build/fuzz/tests/support.a $(fuzz.server) \
-    build/fuzz/libmse.a
+    build/fuzz/src.a
 	@mkdir -p $(@D)
 	$(SHOW)clang $(flags.fuzz) -fsanitize=fuzzer $(LINK) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -lgmp
 
@@ -241,9 +251,6 @@ $(fuzz_targets): build/fuzz/%: build/obj/fuzz/fuzz/%.o $(fuzz_support) build/fuz
 # comparison would take most of the time and teach nothing.
 $(fuzz_support) $(TEST_SUPPORT:%=build/obj/fuzz/%.o): flags.fuzz += -fno-sanitize=fuzzer-no-link
 build/obj/fuzz/src/mse/exact.o: flags.fuzz += -fno-sanitize-coverage=trace-cmp
-
-# It chooses the kernel itself.
-build/fuzz/fuzz_exact: LDFLAGS += -Wl,--wrap=dispatch_kernel
 
 FUZZ_SECONDS := 60
 
@@ -261,7 +268,7 @@ lint-openapi: ## lint openapi.yaml (needs npx)
 bench_programs := $(addprefix build/bench/,transport obvious client \
     $(notdir $(basename $(wildcard bench/numerics.c bench/json_reader.c bench/decimal.cpp))))
 
-$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/libmse.a
+$(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/bench/%.o $(release.server) build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
@@ -269,7 +276,7 @@ build/bench/transport build/bench/obvious: build/obj/release/bench/peer.o
 build/bench/numerics: build/obj/release/bench/plain.o
 build/obj/release/bench/plain.o: flags.release := -O3 -march=native
 
-build/bench/decimal: bench/decimal.cpp build/libmse.a
+build/bench/decimal: bench/decimal.cpp build/src.a
 	@mkdir -p $(@D)
 	$(SHOW)$(CXX) -std=c++17 -O3 -march=native $(addprefix -isystem ,$(wildcard /usr/include/dragonbox-*)) -Isrc -o $@ $^ \
 	    -ldragonbox_to_chars
@@ -291,7 +298,7 @@ image: ## build the container image mse-server
 	docker build -t mse-server -t mse-server:$(VERSION) .
 
 install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
-	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1)
+	install -d $(addprefix $(INTO)/,bin include lib/pkgconfig lib/systemd/system lib/sysusers.d share/man/man1 share/man/man3)
 	install -m 755 build/mse-server $(INTO)/bin
 	install -m 644 include/mse.h $(INTO)/include
 	install -m 644 build/libmse.a $(INTO)/lib
@@ -301,9 +308,10 @@ install: all ## install the server and the library: PREFIX=/usr/local DESTDIR=
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/mse-server.service >$(INTO)/lib/systemd/system/mse-server.service
 	install -m 644 deploy/mse-server.sysusers $(INTO)/lib/sysusers.d/mse-server.conf
 	install -m 644 docs/mse-server.1 $(INTO)/share/man/man1
+	install -m 644 docs/mse.3 $(INTO)/share/man/man3
 
 uninstall: ## remove what install has put there
-	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 \
+	rm -f $(addprefix $(INTO)/,bin/mse-server include/mse.h share/man/man1/mse-server.1 share/man/man3/mse.3 \
 	    $(addprefix lib/,libmse.a libmse.so $(SONAME) pkgconfig/mse.pc) \
 	    $(addprefix lib/,systemd/system/mse-server.service sysusers.d/mse-server.conf))
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 extern "C" {
+#include "cpu.h"
 #include "decimal/decimal.h"
 }
 
@@ -137,6 +138,7 @@ void write(const char *what, const std::function<double(double random)> &scale, 
 
 int main(int argc, char **argv)
 {
+    cpu_use(std::getenv("MSE_KERNEL"));
     int rounds = argc > 1 ? std::atoi(argv[1]) : 25;
     auto as = [](const char *format) { return [format](char *out, double x) { std::sprintf(out, format, x); }; };
     read("read-17-digits", as("%.17g"), rounds);

@@ -4,6 +4,7 @@
  * Each layout is a text of COUNT numbers, fed in chunks of 64 KiB. A line is "name
  * nanoseconds-a-number ns"; the least of ROUNDS, in which reader and decimal_parse take turns. */
 #include "json/json_reader.h"
+#include "cpu.h"
 #include "decimal/decimal.h"
 
 #include <malloc.h>
@@ -93,6 +94,7 @@ static double parse_all(const char *text, size_t length, const unsigned *places,
 
 int main(void)
 {
+    cpu_use(getenv("MSE_KERNEL"));
     mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* as the server has it */
     char *text = malloc(COUNT * 32);
     unsigned *places = malloc(COUNT * sizeof *places);

@@ -4,7 +4,6 @@
 
 #include "decimal/decimal.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 #include "support/bits.h"
 #include "support/decimal_reference.h"
 

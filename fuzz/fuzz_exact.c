@@ -3,7 +3,7 @@
 #include "input.h"
 #include "pool.h"
 
-#include "mse/dispatch.h"
+#include "cpu.h"
 #include "mse/exact.h"
 #include "support/bits.h"
 #include "support/rational.h"
@@ -186,15 +186,6 @@ static void expect(struct problem *p)
 
 /* ---- what libmse makes of it */
 
-static const struct kernel *kernel; /* NULL: none, exact.h decides all */
-
-/* The linker puts it in the place of dispatch_kernel, which decides once and for all. */
-const struct kernel *__wrap_dispatch_kernel(void); /* NOLINT: --wrap names it so */
-const struct kernel *__wrap_dispatch_kernel(void)  /* NOLINT */
-{
-    return kernel;
-}
-
 static bool same(double a, double b)
 {
     return bits_of(a) == bits_of(b) || (isnan(a) && isnan(b));
@@ -260,7 +251,7 @@ static void try_in_parts(const struct problem *p, size_t split)
         return;
     }
     must(status == MSE_OK && other == MSE_OK);
-    mse_accumulator_merge(&first, &second);
+    must(mse_accumulator_merge(&first, &second) == MSE_OK);
     must(mse_accumulator_loss(&first, p->reduction, &loss) == p->loss_status);
     if (!has_result(p->loss_status)) return;
     must(same(loss, p->loss));
@@ -272,7 +263,7 @@ static void try_in_parts(const struct problem *p, size_t split)
 /* The sums themselves, where all elements are finite. */
 static void try_sums(const struct problem *p)
 {
-    struct mse_sum losses, weights;
+    struct exact_sum losses, weights;
     struct exact_divisor divisor;
     if (!has_result(p->loss_status)) return;
     for (size_t i = 0; i < p->n; i++) {
@@ -302,10 +293,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pool_serve_gmp();
     read_problem(&problem, data, size);
     expect(&problem);
-    static const char *const kernels[] = {"exact", "baseline", "avx2", "avx512"};
+    static const char *const levels[] = {"exact", "baseline", "avx2", "avx512"};
     for (int i = 0; i < 4; i++) {
-        kernel = dispatch_find(kernels[i]);
-        if (kernel == NULL && i > 0) continue; /* this CPU has not the instructions */
+        if (!cpu_use(levels[i])) continue; /* this CPU has not the instructions */
         try_at_once(&problem);
         try_in_parts(&problem, problem.n * (data[1] % 5) / 4);
     }

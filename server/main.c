@@ -4,6 +4,7 @@
 #include "base/system.h"
 #include "base/tokens.h"
 #include "check.h"
+#include "cpu.h"
 #include "net/daemon.h"
 #include "net/listener.h"
 #include "net/tls.h"
@@ -252,6 +253,8 @@ int main(int argc, char **argv)
     static struct server server;
     struct options options;
     fill_standard_descriptors();
+    cpu_use(
+        getenv("MSE_KERNEL")); /* for tests and comparisons; a name that does not fit is ignored */
     switch (options_read(&options, argc, argv)) {
     case OPTIONS_OK:
         break;

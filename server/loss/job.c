@@ -3,6 +3,7 @@
 #include "loss/job.h"
 
 #include "base/clock.h"
+#include "mse/mse_private.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,6 +75,9 @@ static enum job_status refuse_status(const struct job *job, enum mse_status stat
     case MSE_OK:
     case MSE_OVERFLOW:
     case MSE_NO_ELEMENT:
+    case MSE_TOO_MANY_ELEMENTS:
+    case MSE_NOT_FINITE:
+    case MSE_BAD_PARTIAL:
         break; /* a result, a result that is told apart, and what request_check has refused */
     }
     return refuse(fault, REQUEST_FAULT_OF_OURS);
@@ -141,8 +145,8 @@ static enum job_status try_loss(struct job *job, struct request_fault *fault)
             mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
         job->phase = JOB_DERIVING;
     } else if (all.count <= JOB_TRIED_MAX &&
-               mse_quick_loss(all.predictions, all.targets, all.weights, all.count, reduction,
-                              &job->loss)) {
+               mse__quick_loss(all.predictions, all.targets, all.weights, all.count, reduction,
+                               &job->loss)) {
         job->phase = reduction == MSE_MEAN ? JOB_WEIGHING : JOB_DERIVING;
     } else {
         job->phase = JOB_ADDING;
@@ -165,7 +169,7 @@ static enum job_status add_losses(struct job *job, struct request_fault *fault)
 static enum job_status add_weights(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
-    enum mse_status status = mse_accumulator_add_weights(&job->total, s.weights, s.count);
+    enum mse_status status = mse__accumulator_add_weights(&job->total, s.weights, s.count);
     if (status != MSE_OK) return refuse_status(job, status, fault);
     if (finish_slice(job, &s)) job->phase = JOB_DERIVING;
     return JOB_MORE;

@@ -4,12 +4,12 @@
  * faults; read_window takes what fits in a window of bytes that all may be read, and declines the
  * rest. From digits to a double it is one way: nearest() multiplies by a power of ten of 128 bits,
  * and where that cannot decide, decimal_exact does. */
+#include "cpu.h"
 #include "decimal/decimal.h"
 #include "decimal/decimal_digits.h"
 #include "decimal/decimal_exact.h"
 #include "decimal/decimal_powers.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 
 #include <float.h>
 #include <string.h>
@@ -342,7 +342,7 @@ size_t decimal_parse_run(const char *text, const char *limit, const char **end, 
                          size_t room)
 {
     size_t count = 0;
-    if (room >= DECIMAL_PARSE_WIDE_LEAST && dispatch_wide())
+    if (room >= DECIMAL_PARSE_WIDE_LEAST && cpu_level() >= CPU_VBMI2)
         count = decimal_parse_wide(text, limit, &text, values, room);
     return count + decimal_parse_portable(text, limit, end, values + count, room - count);
 }

@@ -7,12 +7,12 @@
  * 1 and less than 10 long. So it holds at most one multiple of 10, which then is the shortest
  * decimal, and else an integer, and the nearest is the closest of the shortest. This is R.
  * Giulietti's Schubfach ("The Schubfach way to render doubles", 2020). */
+#include "cpu.h"
 #include "decimal/decimal.h"
 #include "decimal/decimal_digits.h"
 #include "decimal/decimal_powers.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static struct decimal shortest_of(double value)
 void decimal_shortest_run(const double *values, size_t count, void *digits,
                           struct decimal_scale *scales)
 {
-    size_t i = dispatch_wide() ? decimal_shortest_wide(values, count, digits, scales) : 0;
+    size_t i = cpu_level() >= CPU_VBMI2 ? decimal_shortest_wide(values, count, digits, scales) : 0;
     for (; i < count; i++) {
         struct decimal decimal = shortest_of(values[i]);
         memcpy((uint64_t *)digits + i, &decimal.digits, sizeof decimal.digits);
@@ -203,7 +203,7 @@ static inline char *write_one(uint64_t digits, struct decimal_scale scale, char 
 size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count,
                          int negate, char *out)
 {
-    bool is_wide = dispatch_wide();
+    bool is_wide = cpu_level() >= CPU_VBMI2;
     char *p = out;
     for (size_t i = 0; i < count; i++) {
         uint64_t one;

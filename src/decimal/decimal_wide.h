@@ -1,4 +1,4 @@
-/* decimal_wide.h - decimals, eight at a time, where dispatch_wide() says that the CPU can: what
+/* decimal_wide.h - decimals, eight at a time, where the CPU has the level CPU_VBMI2: what
  * decimal_parse.c and decimal_print.c do one by one. Private to decimal_*.c and their tests. */
 #ifndef DECIMAL_WIDE_H
 #define DECIMAL_WIDE_H

@@ -13,7 +13,7 @@ enum { MANTISSA_BITS = 53, MIN_EXPONENT = -1074, MAX_EXPONENT = 971 };
 enum { UNIT_EXPONENT = 3 * MIN_EXPONENT, DIGIT_BITS = 32 };
 
 /* weight < 2^1024, (a - b)^2 < 2^2050, and there are at most 2^64 terms. */
-_Static_assert(1024 + 2050 + 64 - UNIT_EXPONENT <= DIGIT_BITS * MSE_SUM_DIGITS,
+_Static_assert(1024 + 2050 + 64 - UNIT_EXPONENT <= DIGIT_BITS * EXACT_SUM_DIGITS,
                "2^64 of the greatest terms fit");
 
 /* Digits take up terms without carrying: an element is at most three terms, each adds less than
@@ -41,12 +41,12 @@ static inline struct parts parts_of(double value)
 
 /* ---- sums */
 
-void exact_clear(struct mse_sum *sum)
+void exact_clear(struct exact_sum *sum)
 {
     sum->low = sum->high = 0;
 }
 
-bool exact_is_zero(const struct mse_sum *sum)
+bool exact_is_zero(const struct exact_sum *sum)
 {
     for (unsigned i = sum->low; i < sum->high; i++)
         if (sum->digit[i] != 0) return false;
@@ -54,7 +54,7 @@ bool exact_is_zero(const struct mse_sum *sum)
 }
 
 /* Extends the digits in use to first..last-1. */
-static void cover(struct mse_sum *sum, unsigned first, unsigned last)
+static void cover(struct exact_sum *sum, unsigned first, unsigned last)
 {
     if (sum->low == sum->high) sum->low = sum->high = first;
     while (sum->low > first) sum->digit[--sum->low] = 0;
@@ -62,7 +62,7 @@ static void cover(struct mse_sum *sum, unsigned first, unsigned last)
 }
 
 /* Brings every digit back to 0..2^32-1. The sum must not be negative. */
-static void normalise(struct mse_sum *sum)
+static void normalise(struct exact_sum *sum)
 {
     int64_t carry = 0;
     for (unsigned i = sum->low; i < sum->high || carry != 0; i++) {
@@ -76,7 +76,7 @@ static void normalise(struct mse_sum *sum)
 /* How many digits a product takes up, wherever it begins: one below 2^128, and one below 2^192. */
 enum { TWO_FACTORS = 5, THREE_FACTORS = 7 };
 _Static_assert((2 * MAX_EXPONENT + 1023 - UNIT_EXPONENT) / DIGIT_BITS + THREE_FACTORS <=
-                   MSE_SUM_DIGITS,
+                   EXACT_SUM_DIGITS,
                "no term is too high");
 
 /* The upper word of two that are shifted up by 0..63 places. */
@@ -87,9 +87,10 @@ static inline uint64_t shifted(uint64_t upper, uint64_t lower, unsigned places)
 
 /* Adds a * b * c * 2^exponent, or subtracts it. digits is a constant; with TWO_FACTORS c must be 1.
  */
-static inline __attribute__((always_inline)) void add_product(struct mse_sum *sum, unsigned digits,
-                                                              uint64_t a, uint64_t b, uint64_t c,
-                                                              int exponent, bool subtract)
+static inline __attribute__((always_inline)) void add_product(struct exact_sum *sum,
+                                                              unsigned digits, uint64_t a,
+                                                              uint64_t b, uint64_t c, int exponent,
+                                                              bool subtract)
 {
     unsigned place = (unsigned)(exponent - UNIT_EXPONENT), first = place / DIGIT_BITS,
              shift = place % DIGIT_BITS;
@@ -112,7 +113,7 @@ static inline __attribute__((always_inline)) void add_product(struct mse_sum *su
  * is nearly always; else as a^2 + b^2 - 2ab, in which nothing overflows. digits is a constant; with
  * TWO_FACTORS w must be 1. */
 static inline __attribute__((always_inline)) void
-add_square(struct mse_sum *sum, unsigned digits, struct parts a, struct parts b, struct parts w)
+add_square(struct exact_sum *sum, unsigned digits, struct parts a, struct parts b, struct parts w)
 {
     int lower = a.exponent < b.exponent ? a.exponent : b.exponent;
     unsigned a_gap = (unsigned)(a.exponent - lower), b_gap = (unsigned)(b.exponent - lower);
@@ -131,7 +132,7 @@ add_square(struct mse_sum *sum, unsigned digits, struct parts a, struct parts b,
 }
 
 /* 2 w (a - b); a must not be below b. */
-static void add_difference(struct mse_sum *sum, struct parts a, struct parts b, struct parts w)
+static void add_difference(struct exact_sum *sum, struct parts a, struct parts b, struct parts w)
 {
     add_product(sum, TWO_FACTORS, 2 * w.mantissa, a.mantissa, 1, w.exponent + a.exponent,
                 a.negative);
@@ -139,13 +140,13 @@ static void add_difference(struct mse_sum *sum, struct parts a, struct parts b, 
                 !b.negative);
 }
 
-void exact_add_integer(struct mse_sum *sum, uint64_t value)
+void exact_add_integer(struct exact_sum *sum, uint64_t value)
 {
     add_product(sum, TWO_FACTORS, value, 1, 1, 0, false);
     normalise(sum);
 }
 
-double exact_add_weights(struct mse_sum *sum, const double *weights, size_t n)
+double exact_add_weights(struct exact_sum *sum, const double *weights, size_t n)
 {
     double nonfinite = 0;
     for (size_t i = 0; i < n; i++) {
@@ -161,7 +162,7 @@ double exact_add_weights(struct mse_sum *sum, const double *weights, size_t n)
 }
 
 /* digits is a constant; with TWO_FACTORS weights must be NULL. */
-static inline __attribute__((always_inline)) double add_squares(struct mse_sum *sum,
+static inline __attribute__((always_inline)) double add_squares(struct exact_sum *sum,
                                                                 unsigned digits, const double *a,
                                                                 const double *b,
                                                                 const double *weights, size_t n)
@@ -182,14 +183,14 @@ static inline __attribute__((always_inline)) double add_squares(struct mse_sum *
     return nonfinite;
 }
 
-double exact_add_squares(struct mse_sum *sum, const double *a, const double *b,
+double exact_add_squares(struct exact_sum *sum, const double *a, const double *b,
                          const double *weights, size_t n)
 {
     if (weights == NULL) return add_squares(sum, TWO_FACTORS, a, b, NULL, n);
     return add_squares(sum, THREE_FACTORS, a, b, weights, n);
 }
 
-void exact_merge(struct mse_sum *sum, const struct mse_sum *other)
+void exact_merge(struct exact_sum *sum, const struct exact_sum *other)
 {
     if (other->low == other->high) return;
     cover(sum, other->low, other->high);
@@ -201,15 +202,15 @@ void exact_merge(struct mse_sum *sum, const struct mse_sum *other)
  *
  * Places of a sum are counted from its unit, and may be below it. */
 
-static uint64_t digit_at(const struct mse_sum *sum, int index)
+static uint64_t digit_at(const struct exact_sum *sum, int index)
 {
     return index >= (int)sum->low && index < (int)sum->high ? (uint64_t)sum->digit[index] : 0;
 }
 
 /* The 64 binary digits from the given place upward. */
-static uint64_t bits_at(const struct mse_sum *sum, int place)
+static uint64_t bits_at(const struct exact_sum *sum, int place)
 {
-    enum { BELOW = 2 * MSE_SUM_DIGITS }; /* no place is so many digits below the unit */
+    enum { BELOW = 2 * EXACT_SUM_DIGITS }; /* no place is so many digits below the unit */
     int index = (place + BELOW * DIGIT_BITS) / DIGIT_BITS - BELOW,
         shift = place - DIGIT_BITS * index;
     uint64_t low = digit_at(sum, index) | digit_at(sum, index + 1) << DIGIT_BITS;
@@ -217,12 +218,20 @@ static uint64_t bits_at(const struct mse_sum *sum, int place)
 }
 
 /* The place after the highest digit that is 1; 0 for a sum of 0. */
-static int length_of(const struct mse_sum *sum)
+static int length_of(const struct exact_sum *sum)
 {
     for (unsigned i = sum->high; i > sum->low; i--)
         if (sum->digit[i - 1] != 0)
             return (int)(DIGIT_BITS * (i - 1)) + 64 - __builtin_clzll((uint64_t)sum->digit[i - 1]);
     return 0;
+}
+
+/* The place of the lowest digit that is 1. The sum must not be 0. */
+static int last_of(const struct exact_sum *sum)
+{
+    unsigned lowest = sum->low;
+    while (sum->digit[lowest] == 0) lowest++;
+    return (int)(DIGIT_BITS * lowest) + __builtin_ctzll((uint64_t)sum->digit[lowest]);
 }
 
 /* The double nearest to magnitude * 2^exponent. magnitude is at least 2^62; its lowest digit may
@@ -253,8 +262,9 @@ static double round_to_double(uint64_t magnitude, int exponent)
 
 /* The sign of numerator - quotient * denominator, with the numerator read as 0.0aaa... and the
  * denominator as 0.bbb..., a and b beginning with a 1, and quotient as a fraction of 2^64. */
-static int compare_product(const struct mse_sum *numerator, int numerator_length, uint64_t quotient,
-                           const struct mse_sum *denominator, int denominator_length)
+static int compare_product(const struct exact_sum *numerator, int numerator_length,
+                           uint64_t quotient, const struct exact_sum *denominator,
+                           int denominator_length)
 {
     int a_words = (numerator_length + 1 - DIGIT_BITS * (int)numerator->low + 63) / 64;
     int b_words = (denominator_length - DIGIT_BITS * (int)denominator->low + 63) / 64;
@@ -275,7 +285,7 @@ static int compare_product(const struct mse_sum *numerator, int numerator_length
  * algorithm D), which gives at least 62 bits of the quotient. The estimate from the leading words
  * is never too small and at most 2 too large, theorem B there, since the denominator's leading word
  * has its highest bit set. */
-double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *denominator)
+double exact_quotient(const struct exact_sum *numerator, const struct exact_sum *denominator)
 {
     int a_length = length_of(numerator), b_length = length_of(denominator);
     if (a_length == 0) return 0;
@@ -291,7 +301,7 @@ double exact_quotient(const struct mse_sum *numerator, const struct mse_sum *den
     return round_to_double(quotient | (sign > 0), a_length - b_length - 63);
 }
 
-void exact_leading(const struct mse_sum *sum, double *high, double *low)
+void exact_leading(const struct exact_sum *sum, double *high, double *low)
 {
     int last = length_of(sum) - 2 * MANTISSA_BITS;
     uint64_t mantissa = (UINT64_C(1) << MANTISSA_BITS) - 1;
@@ -343,12 +353,9 @@ static bool short_distance(struct parts a, struct parts b, uint128 *distance, in
     return true;
 }
 
-void exact_divide_by(struct exact_divisor *divisor, const struct mse_sum *sum)
+void exact_divide_by(struct exact_divisor *divisor, const struct exact_sum *sum)
 {
-    int length = length_of(sum);
-    unsigned lowest = sum->low;
-    while (sum->digit[lowest] == 0) lowest++;
-    int last = (int)(DIGIT_BITS * lowest) + __builtin_ctzll((uint64_t)sum->digit[lowest]);
+    int length = length_of(sum), last = last_of(sum);
     divisor->digit = length - last <= 64 ? bits_at(sum, length - 64) : 0;
     divisor->exponent = length - 64 + UNIT_EXPONENT;
     exact_clear(&divisor->sum);
@@ -357,10 +364,10 @@ void exact_divide_by(struct exact_divisor *divisor, const struct mse_sum *sum)
 
 /* Apart from exact_gradient, as its sum is a large thing to have on the stack for the few that need
  * it. */
-static __attribute__((noinline)) double long_gradient(struct parts a, struct parts b,
-                                                      struct parts w, const struct mse_sum *divisor)
+static __attribute__((noinline)) double
+long_gradient(struct parts a, struct parts b, struct parts w, const struct exact_sum *divisor)
 {
-    struct mse_sum numerator;
+    struct exact_sum numerator;
     exact_clear(&numerator);
     add_difference(&numerator, a, b, w);
     normalise(&numerator);
@@ -390,7 +397,7 @@ double exact_gradient(double a, double b, double weight, const struct exact_divi
 
 static __attribute__((noinline)) double long_loss(struct parts a, struct parts b, struct parts w)
 {
-    struct mse_sum numerator, one;
+    struct exact_sum numerator, one;
     exact_clear(&numerator);
     exact_clear(&one);
     add_square(&numerator, THREE_FACTORS, a, b, w);
@@ -408,4 +415,84 @@ double exact_loss(double a, double b, double weight)
         2 * bits_in(distance) + bits_in(w.mantissa) < 128)
         return short_quotient(distance * distance * w.mantissa, 2 * exponent + w.exponent, 1);
     return long_loss(p, q, w);
+}
+
+/* ---- bounds and text */
+
+int exact_last(const struct exact_sum *sum)
+{
+    return last_of(sum) + UNIT_EXPONENT;
+}
+
+uint64_t exact_floor(const struct exact_sum *sum, int exponent)
+{
+    int place = exponent - UNIT_EXPONENT;
+    return length_of(sum) > place + 64 ? UINT64_MAX : bits_at(sum, place);
+}
+
+size_t exact_print_integer(uint64_t value, char *text)
+{
+    char reversed[20];
+    size_t length = 0;
+    do reversed[length++] = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    for (size_t i = 0; i < length; i++) text[i] = reversed[length - 1 - i];
+    return length;
+}
+
+bool exact_parse_integer(uint64_t *value, const char *text, size_t length)
+{
+    uint64_t read = 0;
+    if (length == 0 || length > 20 || (text[0] == '0' && length > 1)) return false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9') return false;
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        if (read > (UINT64_MAX - digit) / 10) return false;
+        read = 10 * read + digit;
+    }
+    *value = read;
+    return true;
+}
+
+static const char hexadecimal[] = "0123456789abcdef";
+
+size_t exact_print(const struct exact_sum *sum, char *text)
+{
+    int length = length_of(sum), last = length == 0 ? -UNIT_EXPONENT : last_of(sum);
+    int digits = length == 0 ? 1 : (length - last + 3) / 4, exponent = last + UNIT_EXPONENT;
+    char *p = text;
+    *p++ = '0';
+    *p++ = 'x';
+    while (digits-- > 0) *p++ = hexadecimal[bits_at(sum, last + 4 * digits) & 15];
+    *p++ = 'p';
+    *p++ = exponent < 0 ? '-' : '+';
+    p += exact_print_integer((uint64_t)(exponent < 0 ? -exponent : exponent), p);
+    return (size_t)(p - text);
+}
+
+bool exact_parse(struct exact_sum *sum, const char *text, size_t length)
+{
+    const char *p = memchr(text, 'p', length), *limit = text + length;
+    uint64_t magnitude;
+    if (p == NULL || p - text < 3 || text[0] != '0' || text[1] != 'x') return false;
+    if (limit - p < 3 || (p[1] != '+' && p[1] != '-')) return false;
+    if (!exact_parse_integer(&magnitude, p + 2, (size_t)(limit - p) - 2)) return false;
+
+    exact_clear(sum);
+    if (text[2] == '0') return p == text + 3 && p[1] == '+' && magnitude == 0;
+    if (magnitude > DIGIT_BITS * EXACT_SUM_DIGITS || (p[1] == '-' && magnitude == 0)) return false;
+    int place = (p[1] == '-' ? -(int)magnitude : (int)magnitude) - UNIT_EXPONENT;
+    size_t digits = (size_t)(p - text) - 2, room = DIGIT_BITS * EXACT_SUM_DIGITS;
+    if (place < 0 || digits > room / 4 || (size_t)place > room - 4 * digits) return false;
+
+    unsigned bit = (unsigned)place, last = bit + 4 * (unsigned)digits - 1;
+    cover(sum, bit / DIGIT_BITS, last / DIGIT_BITS + 1);
+    for (const char *c = p - 1; c > text + 1; c--, bit += 4) {
+        const char *found = memchr(hexadecimal, *c, 16);
+        if (found == NULL) return false;
+        uint64_t digit = (uint64_t)(found - hexadecimal) << bit % DIGIT_BITS;
+        sum->digit[bit / DIGIT_BITS] |= (int64_t)(digit & UINT32_MAX);
+        if (digit > UINT32_MAX) sum->digit[bit / DIGIT_BITS + 1] |= (int64_t)(digit >> DIGIT_BITS);
+    }
+    return exact_last(sum) - UNIT_EXPONENT == place; /* m is odd */
 }

@@ -3,10 +3,11 @@
 #include "mse.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "mse/dispatch.h"
+#include "mse/accumulator.h"
 #include "mse/exact.h"
+#include "mse/kernels.h"
+#include "mse/mse_private.h"
 
 static double weight_at(const double *weights, size_t i)
 {
@@ -26,54 +27,70 @@ static bool element_is_finite(double prediction, double target, double weight)
     return isfinite(prediction) && isfinite(target) && isfinite(weight);
 }
 
+/* The kernel for n elements, of which it counts 2^48; NULL if exact.h has to do. */
+static const struct kernel *kernel_for(size_t n)
+{
+    return n <= UINT64_C(1) << 48 ? kernels_best(cpu_level()) : NULL;
+}
+
 /* ---- accumulators */
 
 void mse_accumulator_init(struct mse_accumulator *accumulator)
 {
-    memset(accumulator, 0, sizeof *accumulator);
+    struct accumulator *own = accumulator_in(accumulator);
+    exact_clear(&own->losses);
+    exact_clear(&own->weights);
+    own->nonfinite_losses = own->nonfinite_weights = 0;
+    own->elements = 0;
 }
 
-static void add_weights(struct mse_accumulator *accumulator, const double *weights, size_t n)
+/* Adds the weights to sum, and returns the sum of those that are not finite. */
+static double add_weights(struct exact_sum *sum, const double *weights, size_t n)
 {
-    accumulator->elements += n;
-    if (weights == NULL)
-        exact_add_integer(&accumulator->weights, n);
-    else
-        accumulator->nonfinite_weights += exact_add_weights(&accumulator->weights, weights, n);
+    if (weights != NULL) return exact_add_weights(sum, weights, n);
+    exact_add_integer(sum, n);
+    return 0;
+}
+
+enum mse_status mse__accumulator_add_weights(struct mse_accumulator *accumulator,
+                                             const double *weights, size_t n)
+{
+    struct accumulator *own = accumulator_in(accumulator);
+    if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
+    if (n > UINT64_MAX - own->elements) return MSE_TOO_MANY_ELEMENTS;
+    own->elements += n;
+    own->nonfinite_weights += add_weights(&own->weights, weights, n);
+    return MSE_OK;
 }
 
 enum mse_status mse_accumulator_add(struct mse_accumulator *accumulator, const double *predictions,
                                     const double *targets, const double *weights, size_t n)
 {
-    if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
-    add_weights(accumulator, weights, n);
-    accumulator->nonfinite_losses +=
-        exact_add_squares(&accumulator->losses, predictions, targets, weights, n);
+    struct accumulator *own = accumulator_in(accumulator);
+    enum mse_status status = mse__accumulator_add_weights(accumulator, weights, n);
+    if (status != MSE_OK) return status;
+    own->nonfinite_losses += exact_add_squares(&own->losses, predictions, targets, weights, n);
     return MSE_OK;
 }
 
-enum mse_status mse_accumulator_add_weights(struct mse_accumulator *accumulator,
-                                            const double *weights, size_t n)
+enum mse_status mse_accumulator_merge(struct mse_accumulator *accumulator,
+                                      const struct mse_accumulator *other)
 {
-    if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
-    add_weights(accumulator, weights, n);
+    struct accumulator *own = accumulator_in(accumulator);
+    const struct accumulator *added = accumulator_of(other);
+    if (added->elements > UINT64_MAX - own->elements) return MSE_TOO_MANY_ELEMENTS;
+    exact_merge(&own->losses, &added->losses);
+    exact_merge(&own->weights, &added->weights);
+    own->nonfinite_losses += added->nonfinite_losses;
+    own->nonfinite_weights += added->nonfinite_weights;
+    own->elements += added->elements;
     return MSE_OK;
-}
-
-void mse_accumulator_merge(struct mse_accumulator *accumulator, const struct mse_accumulator *other)
-{
-    exact_merge(&accumulator->losses, &other->losses);
-    exact_merge(&accumulator->weights, &other->weights);
-    accumulator->nonfinite_losses += other->nonfinite_losses;
-    accumulator->nonfinite_weights += other->nonfinite_weights;
-    accumulator->elements += other->elements;
 }
 
 /* What a reduction divides by: the sum of the weights, or 1. Either finite, in exact, with
  * *nonfinite 0, or not finite, in *nonfinite. */
-static enum mse_status divisor(const struct mse_accumulator *accumulator,
-                               enum mse_reduction reduction, struct mse_sum *exact,
-                               double *nonfinite)
+static enum mse_status divisor(const struct accumulator *accumulator, enum mse_reduction reduction,
+                               struct exact_sum *exact, double *nonfinite)
 {
     *nonfinite = 0;
     exact_clear(exact);
@@ -90,19 +107,20 @@ static enum mse_status divisor(const struct mse_accumulator *accumulator,
 enum mse_status mse_accumulator_loss(const struct mse_accumulator *accumulator,
                                      enum mse_reduction reduction, double *loss)
 {
-    struct mse_sum exact;
+    struct exact_sum exact;
     double nonfinite;
-    enum mse_status status = divisor(accumulator, reduction, &exact, &nonfinite);
+    const struct accumulator *own = accumulator_of(accumulator);
+    enum mse_status status = divisor(own, reduction, &exact, &nonfinite);
     if (status != MSE_OK) return status;
     if (nonfinite != 0) {
-        *loss = accumulator->nonfinite_losses / nonfinite;
+        *loss = own->nonfinite_losses / nonfinite;
         return MSE_OK;
     }
-    if (accumulator->nonfinite_losses != 0) {
-        *loss = accumulator->nonfinite_losses;
+    if (own->nonfinite_losses != 0) {
+        *loss = own->nonfinite_losses;
         return MSE_OK;
     }
-    *loss = exact_quotient(&accumulator->losses, &exact);
+    *loss = exact_quotient(&own->losses, &exact);
     return isinf(*loss) ? MSE_OVERFLOW : MSE_OK;
 }
 
@@ -128,10 +146,10 @@ static double decide_gradient(struct kernel_judge *kernel, double s, double y, d
         return judge->nonfinite != 0 ? 2 * w * (s - y) / judge->nonfinite : 2 * w * (s - y);
     if (judge->nonfinite != 0) return (s > y ? 1 : s < y ? -1 : 0) / judge->nonfinite;
     if (!judge->divisor_known) {
-        struct mse_accumulator accumulator;
-        mse_accumulator_init(&accumulator);
-        add_weights(&accumulator, judge->weights, judge->n);
-        exact_divide_by(&judge->divisor, &accumulator.weights);
+        struct exact_sum sum;
+        exact_clear(&sum);
+        (void)add_weights(&sum, judge->weights, judge->n); /* all are finite: their sum is */
+        exact_divide_by(&judge->divisor, &sum);
         judge->divisor_known = true;
     }
     double gradient = exact_gradient(s, y, w, &judge->divisor);
@@ -161,12 +179,13 @@ enum mse_status mse_accumulator_gradient(const struct mse_accumulator *accumulat
 {
     struct gradient_judge judge = {
         .kernel = {decide_gradient}, .divisor_known = true, .status = MSE_OK};
-    struct mse_sum sum;
+    struct exact_sum sum;
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
-    enum mse_status status = divisor(accumulator, reduction, &sum, &judge.nonfinite);
+    enum mse_status status =
+        divisor(accumulator_of(accumulator), reduction, &sum, &judge.nonfinite);
     if (status != MSE_OK) return status;
     if (judge.nonfinite == 0) exact_divide_by(&judge.divisor, &sum);
-    const struct kernel *kernel = dispatch_kernel();
+    const struct kernel *kernel = kernel_for(n);
     if (kernel != NULL && judge.nonfinite == 0) {
         struct kernel_sum estimate = {.bound = judge.divisor.digit != 0 ? 0 : 0x1p-104};
         exact_leading(&sum, &estimate.high, &estimate.low);
@@ -197,14 +216,8 @@ static bool usable(struct kernel_sum weights)
     return weights.high > 0 && isfinite(weights.high);
 }
 
-/* The kernel for n elements, of which it counts 2^48; NULL if exact.h has to do. */
-static const struct kernel *kernel_for(size_t n)
-{
-    return n <= UINT64_C(1) << 48 ? dispatch_kernel() : NULL;
-}
-
-bool mse_quick_loss(const double *predictions, const double *targets, const double *weights,
-                    size_t n, enum mse_reduction reduction, double *loss)
+bool mse__quick_loss(const double *predictions, const double *targets, const double *weights,
+                     size_t n, enum mse_reduction reduction, double *loss)
 {
     const struct kernel *kernel = kernel_for(n);
     if (kernel == NULL) return false;
@@ -221,7 +234,7 @@ bool mse_quick_loss(const double *predictions, const double *targets, const doub
 enum mse_status mse_loss(const double *predictions, const double *targets, const double *weights,
                          size_t n, enum mse_reduction reduction, double *loss)
 {
-    if (mse_quick_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
+    if (mse__quick_loss(predictions, targets, weights, n, reduction, loss)) return MSE_OK;
     struct mse_accumulator accumulator;
     mse_accumulator_init(&accumulator);
     enum mse_status status = mse_accumulator_add(&accumulator, predictions, targets, weights, n);
@@ -250,9 +263,9 @@ enum mse_status mse_gradient(const double *predictions, const double *targets,
         }
     }
     struct mse_accumulator accumulator;
-    if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     mse_accumulator_init(&accumulator);
-    add_weights(&accumulator, weights, n);
+    enum mse_status status = mse__accumulator_add_weights(&accumulator, weights, n);
+    if (status != MSE_OK) return status;
     return mse_accumulator_gradient(&accumulator, predictions, targets, weights, n, reduction,
                                     gradient);
 }
@@ -262,7 +275,7 @@ enum mse_status mse_losses(const double *predictions, const double *targets, con
 {
     if (any_negative(weights, n)) return MSE_NEGATIVE_WEIGHT;
     struct loss_judge judge = {{decide_loss}, MSE_OK};
-    const struct kernel *kernel = dispatch_kernel();
+    const struct kernel *kernel = kernel_for(n);
     if (kernel != NULL) {
         kernel->losses(predictions, targets, weights, n, &judge.kernel, losses);
     } else {
@@ -288,6 +301,12 @@ const char *mse_status_message(enum mse_status status)
         return "All weights are 0, so there is no mean.";
     case MSE_OVERFLOW:
         return "A result is beyond the largest double.";
+    case MSE_TOO_MANY_ELEMENTS:
+        return "The accumulator would hold more than 2^64 - 1 elements.";
+    case MSE_NOT_FINITE:
+        return "An element is NaN or infinite, so there is no partial.";
+    case MSE_BAD_PARTIAL:
+        return "The text is not the partial of any elements.";
     }
     return "This is no status of libmse.";
 }

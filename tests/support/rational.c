@@ -134,3 +134,13 @@ void rational_losses(const double *predictions, const double *targets, const dou
         losses[i] = rational_loss(predictions + i, targets + i,
                                   weights == NULL ? NULL : weights + i, 1, MSE_SUM);
 }
+
+void rational_text(char *text, const mpz_t value, long exponent)
+{
+    mpz_t odd;
+    mpz_init(odd);
+    long zeros = mpz_sgn(value) == 0 ? -exponent : (long)mpz_scan1(value, 0);
+    if (mpz_sgn(value) != 0) mpz_tdiv_q_2exp(odd, value, (mp_bitcnt_t)zeros);
+    gmp_sprintf(text, "0x%Zxp%+ld", odd, zeros + exponent);
+    mpz_clear(odd);
+}

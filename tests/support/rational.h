@@ -26,4 +26,7 @@ void rational_gradient(const double *predictions, const double *targets, const d
 void rational_losses(const double *predictions, const double *targets, const double *weights,
                      size_t n, double *losses);
 
+/* The text of value * 2^exponent in a partial, value not negative, with a NUL. */
+void rational_text(char *text, const mpz_t value, long exponent);
+
 #endif

@@ -14,7 +14,7 @@ case $architecture in
 esac
 folder=$PWD/build/cross/$architecture
 sysroot=$folder/sysroot
-tests='decimal_digits decimal_grammar decimal_parse decimal_powers decimal_print decimal_run exact kernel mse mse_reply
+tests='decimal_digits decimal_grammar decimal_parse decimal_powers decimal_print decimal_run exact kernel mse mse_reply partial
     tensor json_random json_reader'
 
 # The same sources with a build/ of their own.
@@ -26,7 +26,7 @@ programs=''
 for test in $tests; do programs="$programs build/tests/unit/test_$test"; done
 # shellcheck disable=SC2086  # a list of words
 make --no-print-directory -C "$folder" ARCH="$machine" CC="$machine-linux-gnu-gcc --sysroot=$sysroot" \
-    AR="$machine-linux-gnu-ar" build/mse-server $programs || exit 1
+    AR="$machine-linux-gnu-ar" OBJCOPY="$machine-linux-gnu-objcopy" build/mse-server $programs || exit 1
 
 printf '#!/bin/sh\nexec qemu-%s -L %s %s "$@"\n' "$machine" "$sysroot" "$folder/build/mse-server" >"$folder/mse-server"
 chmod +x "$folder/mse-server"

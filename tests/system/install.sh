@@ -20,7 +20,8 @@ make_with() {
 
 expected_files() {
     for file in bin/mse-server include/mse.h lib/libmse.a lib/libmse.so "lib/libmse.so.$major" lib/pkgconfig/mse.pc \
-        lib/systemd/system/mse-server.service lib/sysusers.d/mse-server.conf share/man/man1/mse-server.1; do
+        lib/systemd/system/mse-server.service lib/sysusers.d/mse-server.conf share/man/man1/mse-server.1 \
+        share/man/man3/mse.3; do
         echo "$installed/$file"
     done
 }
@@ -42,13 +43,35 @@ builds_and_runs() { # builds_and_runs PKG_CONFIG_OPTION LINK_OPTION
     [ "$printed" = "2.5 1 2 $version" ]
 }
 
+# Builds a program that defines every name which the parts of libmse share among themselves.
+other_names_are_free() { # other_names_are_free PKG_CONFIG_OPTION LINK_OPTION
+    nm -g --defined-only build/src.a | awk 'NF == 3 && $3 !~ /^mse_[a-z]/ { print "int " $3 " = 1;" }' >"$root/names.c"
+    grep -q '^int exact_merge = 1;' "$root/names.c" || return 1
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    ${CC:-cc} -o "$root/use_mse" tests/system/use_mse.c "$root/names.c" $(pkg-config $1 --cflags --libs mse) $2 &&
+        [ "$(LD_LIBRARY_PATH="$installed/lib" "$root/use_mse")" = "2.5 1 2 $version" ]
+}
+
+literal() { # literal N - the Nth text of mse(3) that is shown as it is
+    awk -v wanted="$1" '/^\.Ed/ { showing = 0 } showing { gsub(/\\e/, "\\"); print }
+        /^\.Bd -literal/ && ++count == wanted { showing = 1 }' "$installed/share/man/man3/mse.3"
+}
+
+example_runs_as_printed() {
+    literal 1 >"$root/example.c"
+    # shellcheck disable=SC2046  # a list of words
+    ${CC:-cc} -Wall -Wextra -Werror -o "$root/example" "$root/example.c" $(pkg-config --cflags --libs mse) || return 1
+    literal 2 >"$root/expected"
+    LD_LIBRARY_PATH="$installed/lib" "$root/example" | diff "$root/expected" -
+}
+
 shared_by_soname() {
     readelf -d "$installed/lib/libmse.so" | grep -F "soname: [libmse.so.$major]"
 }
 
-exports_only_mse() {
-    nm -D --defined-only "$installed/lib/libmse.so" | grep -v ' mse_'
-    return 0
+exports_only_mse() { # exports_only_mse NM_OPTION FILE - no mse__*, either
+    nm "$1" --defined-only "$2" | awk 'NF == 3 && $3 !~ /^mse_[a-z]/ { print } $3 == "mse_loss" { found = 1 }
+        END { if (!found) print "not even mse_loss" }'
 }
 
 hardened() { # hardened FILE - mapped at any address, no writable code, all relocations read-only, guarded stack.
@@ -87,7 +110,11 @@ check 'pkg-config knows the version' pkg-config --exact-version="$version" mse
 check 'a program is built with the shared library and runs' builds_and_runs --shared ''
 check 'a program is built with the static library and runs' builds_and_runs --static -static
 check 'the shared library bears its soname' shared_by_soname
-check 'the shared library exports mse_* only' none exports_only_mse
+check 'the shared library exports mse_* only' none exports_only_mse -D "$installed/lib/libmse.so"
+check 'so does the static library' none exports_only_mse -g "$installed/lib/libmse.a"
+check 'all other names are free beside the shared library' other_names_are_free --shared ''
+check 'all other names are free beside the static library' other_names_are_free --static -static
+check 'the example of mse(3) prints what the page says' example_runs_as_printed
 check 'the server is hardened' none hardened "$installed/bin/mse-server"
 check 'the shared library is hardened' none hardened "$installed/lib/libmse.so.$major"
 check 'the server is compiled with _FORTIFY_SOURCE' fortified

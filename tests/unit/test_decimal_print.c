@@ -1,8 +1,8 @@
 /* test_decimal_print.c - decimal_print and its two halves, one by one and in runs, against known
  * texts, decimal_reference and published hashes. */
+#include "cpu.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 #include "support/bits.h"
 #include "support/cmocka_all.h"
 #include "support/decimal_reference.h"
@@ -278,7 +278,7 @@ static void a_run_is_what_its_numbers_print_each(void **state)
 static void usual_numbers_are_printed_eight_at_a_time(void **state)
 {
     (void)state;
-    if (!dispatch_wide()) skip();
+    if (cpu_level() < CPU_VBMI2) skip();
     uint64_t random = 4;
     for (int turn = 0; turn < 100000; turn++) {
         double values[8];

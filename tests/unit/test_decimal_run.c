@@ -1,7 +1,7 @@
 /* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must
  * hold what its elements hold by themselves, and end where they do. */
+#include "cpu.h"
 #include "decimal/decimal_wide.h"
-#include "mse/dispatch.h"
 #include "support/bits.h"
 #include "support/cmocka_all.h"
 #include "support/decimal_check.h"
@@ -20,7 +20,7 @@ typedef size_t run_form(const char *text, const char *limit, const char **end, d
 static run_form *run_of(void **state)
 {
     run_form *form = *(run_form *const *)*state;
-    if (form == decimal_parse_run && !dispatch_wide()) skip(); /* it is the other form */
+    if (form == decimal_parse_run && cpu_level() < CPU_VBMI2) skip(); /* it is the other form */
     return form;
 }
 

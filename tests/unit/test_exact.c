@@ -17,13 +17,13 @@
 #define assert_same(a, b) assert_int_equal(bits_of(a), bits_of(b))
 
 /* total becomes the sum in units of 2^-3222. */
-static void value_of(mpz_t total, const struct mse_sum *sum)
+static void value_of(mpz_t total, const struct exact_sum *sum)
 {
     mpz_import(total, sum->high - sum->low, -1, sizeof *sum->digit, 0, 32, sum->digit + sum->low);
     mpz_mul_2exp(total, total, 32 * (mp_bitcnt_t)sum->low);
 }
 
-static void set_value(struct mse_sum *sum, const mpz_t value)
+static void set_value(struct exact_sum *sum, const mpz_t value)
 {
     size_t count;
     memset(sum, 0, sizeof *sum);
@@ -31,7 +31,7 @@ static void set_value(struct mse_sum *sum, const mpz_t value)
     sum->high = (uint32_t)count;
 }
 
-static void assert_value(const struct mse_sum *sum, const mpz_t expected)
+static void assert_value(const struct exact_sum *sum, const mpz_t expected)
 {
     mpz_t total;
     mpz_init(total);
@@ -40,12 +40,12 @@ static void assert_value(const struct mse_sum *sum, const mpz_t expected)
     mpz_clear(total);
 }
 
-static void add_square_to(struct mse_sum *sum, double a, double b, double w)
+static void add_square_to(struct exact_sum *sum, double a, double b, double w)
 {
     assert_true(exact_add_squares(sum, &a, &b, &w, 1) == 0);
 }
 
-static void add_weight_to(struct mse_sum *sum, double w)
+static void add_weight_to(struct exact_sum *sum, double w)
 {
     assert_true(exact_add_weights(sum, &w, 1) == 0);
 }
@@ -84,7 +84,7 @@ static void sums_lose_no_bit(void **state)
     (void)state;
     uint64_t random = 1;
     for (int round = 0; round < 300; round++) {
-        struct mse_sum sum;
+        struct exact_sum sum;
         mpz_t expected;
         mpz_init(expected);
         exact_clear(&sum);
@@ -110,7 +110,7 @@ static void sums_lose_no_bit(void **state)
 static void the_extremes_fit(void **state)
 {
     (void)state;
-    struct mse_sum sum;
+    struct exact_sum sum;
     mpz_t expected;
     mpz_init(expected);
     exact_clear(&sum);
@@ -126,18 +126,18 @@ static void the_extremes_fit(void **state)
         mpz_mul_2exp(expected, expected, 1);
         assert_value(&sum, expected);
     }
-    assert_true(sum.high <= MSE_SUM_DIGITS);
+    assert_true(sum.high <= EXACT_SUM_DIGITS);
     mpz_clear(expected);
 }
 
 static void a_carry_runs_through_every_digit(void **state)
 {
     (void)state;
-    struct mse_sum sum, one, merged;
+    struct exact_sum sum, one, merged;
     mpz_t expected;
     mpz_init(expected);
-    mpz_setbit(expected, 32 * (MSE_SUM_DIGITS - 1));
-    mpz_sub_ui(expected, expected, 1); /* all ones, MSE_SUM_DIGITS - 1 digits */
+    mpz_setbit(expected, 32 * (EXACT_SUM_DIGITS - 1));
+    mpz_sub_ui(expected, expected, 1); /* all ones, EXACT_SUM_DIGITS - 1 digits */
     set_value(&sum, expected);
     merged = sum;
     exact_clear(&one);
@@ -158,7 +158,7 @@ static void many_terms_at_once_are_no_different(void **state)
     uint64_t random = 7;
     for (size_t f = 0; f < families_count; f++)
         for (size_t k = 0; k < weight_families_count; k++) {
-            struct mse_sum sum;
+            struct exact_sum sum;
             mpz_t expected;
             mpz_init(expected);
             exact_clear(&sum);
@@ -181,7 +181,7 @@ static void merging_is_adding(void **state)
     (void)state;
     uint64_t random = 2;
     for (int round = 0; round < 200; round++) {
-        struct mse_sum whole, part[3];
+        struct exact_sum whole, part[3];
         exact_clear(&whole);
         for (int k = 0; k < 3; k++) exact_clear(&part[k]);
         for (int i = 0; i < 30; i++) {
@@ -200,7 +200,7 @@ static void merging_is_adding(void **state)
     }
 }
 
-static void assert_quotient(const struct mse_sum *numerator, const struct mse_sum *denominator)
+static void assert_quotient(const struct exact_sum *numerator, const struct exact_sum *denominator)
 {
     mpz_t a, b;
     mpz_inits(a, b, NULL);
@@ -216,7 +216,7 @@ static void quotients_are_the_nearest(void **state)
     (void)state;
     uint64_t random = 3;
     for (int round = 0; round < 20000; round++) {
-        struct mse_sum numerator, denominator;
+        struct exact_sum numerator, denominator;
         exact_clear(&numerator);
         exact_clear(&denominator);
         int wide = round % 2 == 0 ? 1020 : 30;
@@ -238,7 +238,7 @@ static void quotients_at_a_tie_go_to_even(void **state)
     (void)state;
     uint64_t random = 4;
     for (int round = 0; round < 6000; round++) {
-        struct mse_sum numerator, denominator;
+        struct exact_sum numerator, denominator;
         mpz_t product, middle;
         mpz_inits(product, middle, NULL);
         exact_clear(&denominator);
@@ -275,7 +275,7 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
     (void)state;
     uint64_t random = 5;
     for (int round = 0; round < 4000; round++) {
-        struct mse_sum numerator, denominator;
+        struct exact_sum numerator, denominator;
         mpz_t product, digit;
         mpz_inits(product, digit, NULL);
         const uint64_t words[] = {UINT64_C(1) << 63 |
@@ -301,7 +301,7 @@ static void a_quotient_estimated_too_large_is_corrected(void **state)
 static void overflow_begins_at_the_last_tie(void **state)
 {
     (void)state;
-    struct mse_sum sum, one;
+    struct exact_sum sum, one;
     exact_clear(&one);
     exact_add_integer(&one, 1);
     exact_clear(&sum);
@@ -316,7 +316,7 @@ static void overflow_begins_at_the_last_tie(void **state)
 static void underflow_ends_at_the_first_tie(void **state)
 {
     (void)state;
-    struct mse_sum sum, one;
+    struct exact_sum sum, one;
     exact_clear(&one);
     exact_add_integer(&one, 1);
     exact_clear(&sum);
@@ -329,7 +329,7 @@ static void underflow_ends_at_the_first_tie(void **state)
 static void nothing_is_zero(void **state)
 {
     (void)state;
-    struct mse_sum sum, one;
+    struct exact_sum sum, one;
     exact_clear(&one);
     exact_add_integer(&one, 1);
     exact_clear(&sum);

@@ -7,14 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "mse.h"
-#include "mse/dispatch.h"
 #include "mse/exact.h"
+#include "mse/kernels.h"
 #include "support/bits.h"
 #include "support/families.h"
 #include "support/random.h"
@@ -34,13 +32,13 @@ enum { NAMES = sizeof names / sizeof *names };
 /* Runs test with each kernel that there is; baseline always is. */
 static void with_every_kernel(void (*test)(const struct kernel *kernel))
 {
-    assert_non_null(dispatch_find("baseline"));
     for (int i = 0; i < NAMES; i++) {
-        const struct kernel *kernel = dispatch_find(names[i]);
-        if (kernel == NULL) continue;
+        if (!cpu_use(names[i])) continue;
+        const struct kernel *kernel = kernels_best(cpu_level());
         assert_string_equal(kernel->name, names[i]);
         test(kernel);
     }
+    assert_true(cpu_use(NULL));
 }
 
 /* A judge that is right, and counts. */
@@ -69,7 +67,8 @@ static double weight_at(const double *weights, size_t i)
     return weights == NULL ? 1 : weights[i];
 }
 
-static void exact_sums(const double *weights, size_t n, struct mse_sum *loss, struct mse_sum *total)
+static void exact_sums(const double *weights, size_t n, struct exact_sum *loss,
+                       struct exact_sum *total)
 {
     exact_clear(loss);
     exact_clear(total);
@@ -80,9 +79,9 @@ static void exact_sums(const double *weights, size_t n, struct mse_sum *loss, st
         assert_true(exact_add_weights(total, weights, n) == 0);
 }
 
-static struct mse_sum integer(uint64_t value)
+static struct exact_sum integer(uint64_t value)
 {
-    struct mse_sum sum;
+    struct exact_sum sum;
     exact_clear(&sum);
     exact_add_integer(&sum, value);
     return sum;
@@ -90,7 +89,7 @@ static struct mse_sum integer(uint64_t value)
 
 static struct exact_divisor integer_divisor(uint64_t value)
 {
-    struct mse_sum sum = integer(value);
+    struct exact_sum sum = integer(value);
     struct exact_divisor divisor;
     exact_divide_by(&divisor, &sum);
     return divisor;
@@ -151,7 +150,7 @@ static void check_everything(const struct kernel *kernel)
             for (size_t k = 0; k < SIZES; k++) {
                 const double *weights;
                 fill(&random, f, w, sizes[k], &weights);
-                struct mse_sum loss, total;
+                struct exact_sum loss, total;
                 exact_sums(weights, sizes[k], &loss, &total);
                 struct exact_divisor by_total, by_one = integer_divisor(1);
                 exact_divide_by(&by_total, &total);
@@ -169,7 +168,7 @@ static void what_is_certain_is_right(void **state)
 }
 
 /* |estimate - sum| <= bound * estimate, in units of 2^-3222 */
-static void assert_within_bound(struct kernel_sum estimate, const struct mse_sum *sum)
+static void assert_within_bound(struct kernel_sum estimate, const struct exact_sum *sum)
 {
     mpz_t exact, part, bound;
     mpz_inits(exact, part, bound, NULL);
@@ -198,7 +197,7 @@ static void check_bounds(const struct kernel *kernel)
             for (size_t n = 1; n <= 30000; n = 3 * n + 1) {
                 const double *weights;
                 fill(&random, f, w, n, &weights);
-                struct mse_sum loss, total, one = integer(1);
+                struct exact_sum loss, total, one = integer(1);
                 exact_sums(weights, n, &loss, &total);
                 struct kernel_sum estimate = kernel->loss(predictions, targets, weights, n);
                 double size = exact_quotient(&total, &one);
@@ -387,43 +386,22 @@ static void what_cannot_be_divided_is_uncertain(void **state)
 
 /* ---- the choice */
 
-/* The exit status of a child in which MSE_KERNEL is value. */
-static int in_child(const char *value, int (*run)(const char *value))
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (value == NULL)
-            unsetenv("MSE_KERNEL");
-        else
-            setenv("MSE_KERNEL", value, 1);
-        _exit(run(value));
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static int chosen(const char *value)
-{
-    const struct kernel *kernel = dispatch_kernel();
-    if (value != NULL && strcmp(value, "exact") == 0) return kernel == NULL;
-    if (value != NULL && dispatch_find(value) != NULL) return kernel == dispatch_find(value);
-    for (int i = NAMES - 1; i >= 0; i--)
-        if (dispatch_find(names[i]) != NULL) return kernel == dispatch_find(names[i]);
-    return 0;
-}
-
-static void the_environment_chooses_and_a_bad_name_is_ignored(void **state)
+static void a_level_is_chosen_by_its_name_and_a_bad_name_is_ignored(void **state)
 {
     (void)state;
-    assert_null(dispatch_find("exact"));
-    assert_null(dispatch_find(""));
-    assert_int_equal(in_child(NULL, chosen), 1);
-    assert_int_equal(in_child("exact", chosen), 1);
-    assert_int_equal(in_child("", chosen), 1);
-    assert_int_equal(in_child("avx1024", chosen), 1);
-    for (int i = 0; i < NAMES; i++) assert_int_equal(in_child(names[i], chosen), 1);
+    static const char *const bad[] = {"", "avx1024", "Exact"};
+    assert_true(cpu_use(NULL));
+    enum cpu_level greatest = cpu_level();
+    assert_true(cpu_use("baseline"));
+    assert_int_equal(cpu_level(), CPU_BASELINE);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(cpu_use(bad[i]));
+        assert_int_equal(cpu_level(), CPU_BASELINE);
+    }
+    assert_true(cpu_use("exact"));
+    assert_null(kernels_best(cpu_level()));
+    assert_true(cpu_use(NULL));
+    assert_int_equal(cpu_level(), greatest);
 }
 
 /* FNV-1a over every result of the library on every family. */
@@ -453,29 +431,14 @@ static uint64_t digest_of_everything(void)
     return digest;
 }
 
-static int pipe_ends[2];
-
-static int write_digest(const char *value)
-{
-    (void)value;
-    uint64_t digest = digest_of_everything();
-    return write(pipe_ends[1], &digest, sizeof digest) == sizeof digest ? 0 : 1;
-}
-
 static void no_bit_depends_on_the_kernel(void **state)
 {
     (void)state;
-    uint64_t expected, digest;
-    assert_int_equal(pipe(pipe_ends), 0);
-    assert_int_equal(in_child("exact", write_digest), 0);
-    assert_int_equal(read(pipe_ends[0], &expected, sizeof expected), sizeof expected);
-    for (int i = 0; i < NAMES; i++) {
-        assert_int_equal(in_child(names[i], write_digest), 0);
-        assert_int_equal(read(pipe_ends[0], &digest, sizeof digest), sizeof digest);
-        assert_true(digest == expected);
-    }
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
+    assert_true(cpu_use("exact"));
+    uint64_t expected = digest_of_everything();
+    for (int i = 0; i < NAMES; i++)
+        if (cpu_use(names[i])) assert_true(digest_of_everything() == expected);
+    assert_true(cpu_use(NULL));
 }
 
 int main(void)
@@ -488,7 +451,7 @@ int main(void)
         cmocka_unit_test(a_tie_is_decided_or_left_to_the_judge),
         cmocka_unit_test(a_hair_beside_a_tie_is_seen_while_it_is_above_the_bound),
         cmocka_unit_test(what_cannot_be_divided_is_uncertain),
-        cmocka_unit_test(the_environment_chooses_and_a_bad_name_is_ignored),
+        cmocka_unit_test(a_level_is_chosen_by_its_name_and_a_bad_name_is_ignored),
         cmocka_unit_test(no_bit_depends_on_the_kernel),
     };
     return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
