@@ -1,5 +1,5 @@
 /* mse.h - the public API of libmse: the mean squared error and its gradients, every number
- * correctly rounded. The manual page mse(3) has an example.
+ * correctly rounded. For C11 and C++11 on. The manual page mse(3) has an example.
  *
  * With d_i = predictions[i] - targets[i] taken as a real number, not as a double, and w_i =
  * weights[i], or 1 where weights is NULL:
