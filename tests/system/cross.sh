@@ -14,7 +14,7 @@ case $architecture in
 esac
 folder=$PWD/build/cross/$architecture
 sysroot=$folder/sysroot
-tests='decimal_digits decimal_grammar decimal_parse decimal_powers decimal_print decimal_run exact kernel mse mse_reply
+tests='decimal_digits decimal_grammar decimal_parse decimal_powers decimal_print decimal_run exact kernel mse reply
     tensor json_random json_reader'
 
 # The same sources with a build/ of their own.
