@@ -51,7 +51,7 @@ static void print_request(struct text *body, size_t count, bool weighted)
     text_printf(body, "}");
 }
 
-/* The bytes an element by which a request of a million of them raises the peak over the idle
+/* The bytes per element by which a request of a million of them raises the peak over the idle
  * server. */
 static size_t bytes_per_element(bool weighted, bool chunked)
 {
@@ -68,7 +68,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
         &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
     assert_int_equal(response.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
-    print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n",
+    print_message("idle %zu KB, peak %zu KB: %.1f bytes per element of a body of %zu MB\n",
                   idle / 1024, peak / 1024, (double)(peak - idle) / (double)ELEMENTS,
                   body.length / 1000000);
     response_free(&response);
@@ -78,7 +78,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     return (peak - idle) / ELEMENTS;
 }
 
-static void a_request_takes_at_most_20_bytes_an_element(void **state)
+static void a_request_takes_at_most_20_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
@@ -86,7 +86,7 @@ static void a_request_takes_at_most_20_bytes_an_element(void **state)
     assert_in_range(bytes_per_element(false, true), 15, 20);
 }
 
-static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
+static void a_weighted_request_takes_at_most_28_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
@@ -95,7 +95,7 @@ static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
 
 /* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions'
  * place. Holds in any build. */
-static void a_budget_of_20_bytes_an_element_is_enough(void **state)
+static void a_budget_of_20_bytes_per_element_is_enough(void **state)
 {
     (void)state;
     struct service service;
@@ -194,9 +194,9 @@ static void an_idle_server_takes_at_most_8_megabytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_takes_at_most_20_bytes_an_element),
-        cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
-        cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
+        cmocka_unit_test(a_request_takes_at_most_20_bytes_per_element),
+        cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_per_element),
+        cmocka_unit_test(a_budget_of_20_bytes_per_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
         cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
