@@ -273,7 +273,7 @@ $(filter-out %/decimal,$(bench_programs)): build/bench/%: build/obj/release/benc
 	$(SHOW)$(CC) $(flags.release) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SERVER_LIBS)
 
 build/bench/transport build/bench/obvious: build/obj/release/bench/peer.o
-build/bench/numerics: build/obj/release/bench/plain.o
+build/bench/numerics: build/obj/release/bench/plain.o build/tests/support.a
 build/obj/release/bench/plain.o: flags.release := -O3 -march=native
 
 build/bench/decimal: bench/decimal.cpp build/src.a

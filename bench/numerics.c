@@ -1,6 +1,6 @@
-/* numerics.c - libmse's loss and gradient against plain loops: nanoseconds an element, the least of
- * many runs, taken in turn, as lines of name, value and unit. MSE_KERNEL selects what is measured,
- * as in the server. */
+/* numerics.c - libmse's loss and gradient against plain loops: nanoseconds per element, the least
+ * of many runs, taken in turn, as lines of name, value and unit. MSE_KERNEL selects what is
+ * measured, as in the server. */
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -12,31 +12,19 @@
 #include "cpu.h"
 #include "mse.h"
 #include "plain.h"
+#include "support/random.h"
 
 enum { MOST = 4000000 };
 
 static double *predictions, *targets, *weights, *gradient;
+static uint64_t state = 1;   /* of random numbers */
 static volatile double sink; /* results go here, so that none is left out */
-
-static uint64_t random_bits(void)
-{
-    static uint64_t state = 1;
-    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static double unit(void)
-{
-    return (double)(random_bits() >> 11) * 0x1p-53;
-}
 
 static void fill_ordinary(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = 4 * unit() - 2;
-        targets[i] = predictions[i] + unit() - 0.5;
+        predictions[i] = 4 * random_unit(&state) - 2;
+        targets[i] = predictions[i] + random_unit(&state) - 0.5;
     }
 }
 
@@ -44,7 +32,7 @@ static void fill_ordinary(size_t n)
 static void fill_ties(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)(random_bits() >> 11 | UINT64_C(1) << 52);
+        predictions[i] = (double)(random_bits(&state) >> 11 | UINT64_C(1) << 52);
         targets[i] = -0.5;
     }
 }
@@ -54,7 +42,7 @@ static void fill_quotient_ties(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         __extension__ unsigned __int128 wide =
-            (unsigned __int128)(random_bits() >> 10 | UINT64_C(1) << 53 | 1) * n;
+            (unsigned __int128)(random_bits(&state) >> 10 | UINT64_C(1) << 53 | 1) * n;
         uint64_t low = (uint64_t)wide & ((UINT64_C(1) << 30) - 1);
         predictions[i] = (double)(wide - low);
         targets[i] = -(double)low;
@@ -65,9 +53,9 @@ static void fill_binades(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         do {
-            uint64_t bits = random_bits();
+            uint64_t bits = random_bits(&state);
             memcpy(predictions + i, &bits, sizeof bits);
-            bits = random_bits();
+            bits = random_bits(&state);
             memcpy(targets + i, &bits, sizeof bits);
         } while (!isfinite(predictions[i]) || !isfinite(targets[i]));
     }
@@ -76,8 +64,8 @@ static void fill_binades(size_t n)
 static void fill_subnormal(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)(random_bits() >> 12) * DBL_TRUE_MIN;
-        targets[i] = (double)(random_bits() >> 12) * DBL_TRUE_MIN;
+        predictions[i] = (double)(random_bits(&state) >> 12) * DBL_TRUE_MIN;
+        targets[i] = (double)(random_bits(&state) >> 12) * DBL_TRUE_MIN;
     }
 }
 
@@ -85,8 +73,8 @@ static void fill_subnormal(size_t n)
 static void fill_far_apart(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        predictions[i] = (double)(random_bits() % 1000);
-        targets[i] = ldexp(unit(), -(int)(random_bits() % 900));
+        predictions[i] = (double)(random_below(&state, 1000));
+        targets[i] = ldexp(random_unit(&state), -(int)(random_below(&state, 900)));
     }
 }
 
@@ -174,7 +162,7 @@ int main(void)
     gradient = malloc(MOST * sizeof *gradient);
     if (predictions == NULL || targets == NULL || weights == NULL || gradient == NULL) return 1;
     memset(gradient, 0, MOST * sizeof *gradient);
-    for (size_t i = 0; i < MOST; i++) weights[i] = unit();
+    for (size_t i = 0; i < MOST; i++) weights[i] = random_unit(&state);
     const size_t sizes[] = {27, 1000, 100000, MOST};
     for (int k = 0; k < 4; k++) {
         fill_ordinary(sizes[k]);

@@ -1,11 +1,15 @@
 /* fuzz_json_reader.c - a text read whole, in the input's chunks and byte by byte: all three must
- * come to one result, and to that of the reference. */
+ * come to one result, and to that of the reference. What is JSON must be JSON to cJSON, too, with
+ * the same content. */
 #include "input.h"
+#include "opinion.h"
 
+#include "support/bits.h"
 #include "support/json_reference.h"
 #include "support/outline.h"
 #include "json/json_reader.h"
 
+#include <math.h>
 #include <string.h>
 
 #define REFERENCE_MAX 4000 /* bytes, of json_reference_read's text */
@@ -95,6 +99,83 @@ static void must_be_as_the_reference(const struct reading *reading, const struct
     must(strcmp(expanded, reference.expanded) == 0);
 }
 
+/* NOLINTBEGIN(misc-no-recursion): json_reader has limited the depth. */
+
+static void must_be_tensor(const cJSON *value, const struct tensor *tensor, size_t level,
+                           const double **next)
+{
+    if (level == tensor->rank) {
+        must(cJSON_IsNumber(value));
+        must(bits_of(value->valuedouble) == bits_of(*(*next)++));
+        return;
+    }
+    must(cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == tensor->shape[level]);
+    for (value = value->child; value != NULL; value = value->next)
+        must_be_tensor(value, tensor, level + 1, next);
+}
+
+/* outlined is the value's place in the outline. */
+static void must_be_same(const cJSON *value, const cJSON *outlined,
+                         const struct json_reader *reader)
+{
+    must(value->type == outlined->type);
+    must((value->string == NULL) == (outlined->string == NULL));
+    if (value->string != NULL) must(strcmp(value->string, outlined->string) == 0);
+    if (cJSON_IsArray(outlined) && cJSON_IsNumber(outlined->child)) {
+        const struct tensor *tensor = &reader->tensors[outlined->child->valueint];
+        const double *next = tensor->values;
+        must_be_tensor(value, tensor, 0, &next);
+        must(next == tensor->values + tensor->length);
+        return;
+    }
+    if (cJSON_IsString(value)) must(strcmp(value->valuestring, outlined->valuestring) == 0);
+    if (cJSON_IsNumber(value)) must(value->valuedouble == outlined->valuedouble);
+    for (value = value->child, outlined = outlined->child; value != NULL; value = value->next) {
+        must(outlined != NULL);
+        must_be_same(value, outlined, reader);
+        outlined = outlined->next;
+    }
+    must(outlined == NULL);
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+/* What is said to be wrong with the content must be so. */
+static void must_be_at_fault(const cJSON *root, const struct json_reader_error *error)
+{
+    const cJSON *value = opinion_at(root, error->pointer);
+    if (error->pointer[0] == '\0') return;
+    must(value != NULL);
+    if (error->fault == JSON_READER_NOT_A_NUMBER)
+        must(!cJSON_IsNumber(value) && !cJSON_IsArray(value));
+    if (error->fault == JSON_READER_RANGE) must(cJSON_IsNumber(value) && isinf(value->valuedouble));
+    if (error->fault == JSON_READER_LONG_NUMBER) must(cJSON_IsNumber(value));
+    if (error->fault != JSON_READER_RAGGED) return;
+    if (error->found_length != SIZE_MAX) {
+        must(cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == error->found_length);
+        must(error->found_length != error->expected_length);
+    } else {
+        must(error->expected_length == 0 ? cJSON_IsArray(value) : cJSON_IsNumber(value));
+    }
+}
+
+static void must_be_as_cjson_says(const struct reading *reading, const struct input *input)
+{
+    const struct json_reader *reader = &reading->reader;
+    if (reading->status != JSON_READER_DONE) return;
+    cJSON *root = opinion_of(input->text, input->length);
+    must(root != NULL);
+    if (reader->error.fault == JSON_READER_NO_FAULT) {
+        cJSON *outline = cJSON_Parse(reader->outline); /* as request reads it */
+        must(outline != NULL);
+        must_be_same(root, outline, reader);
+        cJSON_Delete(outline);
+    } else if (memmem(input->text, input->length, "\\u0000", 6) == NULL) {
+        must_be_at_fault(root, &reader->error); /* with U+0000, two names might look like one */
+    }
+    cJSON_Delete(root);
+}
+
 static void end(struct reading *reading)
 {
     json_reader_free(&reading->reader);
@@ -128,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must_agree(&whole, &bytes);
 
     if (setting == 0 && input.length <= REFERENCE_MAX) must_be_as_the_reference(&whole, &input);
+    if (setting == 0) must_be_as_cjson_says(&whole, &input);
     end(&whole);
     end(&cut);
     end(&bytes);

@@ -51,7 +51,7 @@ static void print_request(struct text *body, size_t count, bool weighted)
     text_printf(body, "}");
 }
 
-/* The bytes an element by which a request of a million of them raises the peak over the idle
+/* The bytes per element by which a request of a million of them raises the peak over the idle
  * server. */
 static size_t bytes_per_element(bool weighted, bool chunked)
 {
@@ -60,8 +60,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     struct text body = {0};
     service_start(&service, NULL);
     client_init(&client, &service);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
-                  "{\"loss\":4}");
+    client_expect(&client, good_body, good_response);
     size_t idle = memory_of(&service, "VmRSS");
 
     print_request(&body, ELEMENTS, weighted);
@@ -69,7 +68,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
         &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
     assert_int_equal(response.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
-    print_message("idle %zu KB, peak %zu KB: %.1f bytes an element of a body of %zu MB\n",
+    print_message("idle %zu KB, peak %zu KB: %.1f bytes per element of a body of %zu MB\n",
                   idle / 1024, peak / 1024, (double)(peak - idle) / (double)ELEMENTS,
                   body.length / 1000000);
     response_free(&response);
@@ -79,7 +78,7 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     return (peak - idle) / ELEMENTS;
 }
 
-static void a_request_takes_at_most_20_bytes_an_element(void **state)
+static void a_request_takes_at_most_20_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
@@ -87,7 +86,7 @@ static void a_request_takes_at_most_20_bytes_an_element(void **state)
     assert_in_range(bytes_per_element(false, true), 15, 20);
 }
 
-static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
+static void a_weighted_request_takes_at_most_28_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
@@ -96,7 +95,7 @@ static void a_weighted_request_takes_at_most_28_bytes_an_element(void **state)
 
 /* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions'
  * place. Holds in any build. */
-static void a_budget_of_20_bytes_an_element_is_enough(void **state)
+static void a_budget_of_20_bytes_per_element_is_enough(void **state)
 {
     (void)state;
     struct service service;
@@ -104,11 +103,7 @@ static void a_budget_of_20_bytes_an_element_is_enough(void **state)
     struct text body = {0};
     service_start(&service, (const char *const[]){"--max-memory", "20000000", NULL});
     client_init(&client, &service);
-    text_printf(&body, "{");
-    print_member(&body, "predictions", "1", ",1", ELEMENTS);
-    text_printf(&body, ",");
-    print_member(&body, "targets", "0", ",0", ELEMENTS);
-    text_printf(&body, ",\"gradients\":[\"predictions\"]}");
+    text_request(&body, ELEMENTS, ",\"gradients\":[\"predictions\"]");
     response_expect_status(client_post(&client, body.bytes), 200);
     text_free(&body);
     client_free(&client);
@@ -124,19 +119,13 @@ static void memory_goes_back_to_the_system(void **state)
     struct text body = {0};
     service_start(&service, NULL);
     client_init(&client, &service);
-    text_printf(&body, "{");
-    print_member(&body, "predictions", "1", ",1", ELEMENTS);
-    text_printf(&body, ",");
-    print_member(&body, "targets", "0", ",0", ELEMENTS);
-    text_printf(&body, ",\"gradients\":[]}");
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
-                  "{\"loss\":4}");
+    text_request(&body, ELEMENTS, ",\"gradients\":[]");
+    client_expect(&client, good_body, good_response);
     size_t idle = memory_of(&service, "VmRSS");
     for (int i = 0; i < 5; i++) client_expect(&client, body.bytes, "{\"loss\":1}");
     /* a small request on the same connection: the large one's memory was freed before it was
      * answered */
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
-                  "{\"loss\":4}");
+    client_expect(&client, good_body, good_response);
     size_t after = memory_of(&service, "VmRSS");
     print_message("idle %zu KB, after five million elements %zu KB\n", idle / 1024, after / 1024);
     assert_true(after < idle + 2 * 1024 * 1024);
@@ -169,8 +158,7 @@ static void slow_readers_of_large_responses_cost_a_bounded_buffer(void **state)
     struct text body = {0};
     service_start(&service, (const char *const[]){"--threads", "1", NULL});
     client_init(&client, &service);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
-                  "{\"loss\":4}");
+    client_expect(&client, good_body, good_response);
     size_t idle = memory_of(&service, "VmRSS");
     print_request(&body, ELEMENTS_EACH, false);
     for (int i = 0; i < READERS; i++) read_nothing_of(&wires[i], &service, &body);
@@ -181,8 +169,7 @@ static void slow_readers_of_large_responses_cost_a_bounded_buffer(void **state)
                   numbers / 1024);
     assert_in_range(numbers, READERS * ELEMENTS_EACH * 16, READERS * ELEMENTS_EACH * 20);
     if (!service_is_sanitized()) assert_true(held <= numbers + (size_t)READERS * BESIDE_NUMBERS);
-    client_expect(&client, "{\"predictions\":[3],\"targets\":[1],\"gradients\":[]}",
-                  "{\"loss\":4}");
+    client_expect(&client, good_body, good_response);
 
     for (int i = 0; i < READERS; i++) wire_abort(&wires[i]);
     while (client_metric(&client, "mse_tensor_memory_bytes") > 0)
@@ -207,9 +194,9 @@ static void an_idle_server_takes_at_most_8_megabytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_takes_at_most_20_bytes_an_element),
-        cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_an_element),
-        cmocka_unit_test(a_budget_of_20_bytes_an_element_is_enough),
+        cmocka_unit_test(a_request_takes_at_most_20_bytes_per_element),
+        cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_per_element),
+        cmocka_unit_test(a_budget_of_20_bytes_per_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
         cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),

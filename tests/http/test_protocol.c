@@ -251,16 +251,6 @@ static void a_body_of_a_method_without_one_is_read_and_ignored(void **state)
     wire_close(&wire);
 }
 
-/* A request with n elements whose response has three numbers for each. */
-static void print_large(struct text *body, size_t n)
-{
-    text_printf(body, "{\"predictions\":[0");
-    text_repeat(body, ",1", n - 1);
-    text_printf(body, "],\"targets\":[0");
-    text_repeat(body, ",0", n - 1);
-    text_printf(body, "],\"reduction\":\"none\"}");
-}
-
 static void http_1_0_is_served(void **state)
 {
     (void)state;
@@ -274,7 +264,7 @@ static void http_1_0_is_served(void **state)
     wire_close(&wire);
 
     /* what is too large for one buffer ends with the connection, for want of chunks */
-    print_large(&body, 100000);
+    text_request(&body, 100000, ",\"reduction\":\"none\"");
     struct response expected = client_send(&suite_client, (struct request){.body = body.bytes});
     assert_int_equal(expected.status, 200);
     wire_connect(&wire, &suite_service);

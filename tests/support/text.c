@@ -119,6 +119,15 @@ void text_tensor(struct text *text, const double *values, const size_t *shape, s
     text_append(text, "]", 1);
 }
 
+void text_request(struct text *text, size_t n, const char *more)
+{
+    text_printf(text, "{\"predictions\":[1");
+    text_repeat(text, ",1", n - 1);
+    text_printf(text, "],\"targets\":[0");
+    text_repeat(text, ",0", n - 1);
+    text_printf(text, "]%s}", more);
+}
+
 void text_free(struct text *text)
 {
     free(text->bytes);

@@ -27,6 +27,9 @@ void text_ecmascript(struct text *text, double value);
 void text_tensor(struct text *text, const double *values, const size_t *shape, size_t rank,
                  void (*print)(struct text *text, double value));
 
+/* Appends {"predictions":[1,1,...],"targets":[0,0,...]MORE}, of n elements each. */
+void text_request(struct text *text, size_t n, const char *more);
+
 void text_free(struct text *text);
 
 #endif

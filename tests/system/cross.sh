@@ -15,7 +15,7 @@ esac
 folder=$PWD/build/cross/$architecture
 sysroot=$folder/sysroot
 tests='decimal_digits decimal_grammar decimal_parse decimal_powers decimal_print decimal_run exact kernel mse
-    mse_reply partial tensor json_random json_reader'
+    json_codec partial tensor json_random json_reader'
 
 # The same sources with a build/ of their own.
 mkdir -p "$folder"

@@ -19,7 +19,7 @@ static uint64_t random_state;
 
 static unsigned below(unsigned bound)
 {
-    return (unsigned)(random_bits(&random_state) >> 33) % bound;
+    return (unsigned)random_below(&random_state, bound);
 }
 
 static void put(struct text *t, const char *bytes)

@@ -1,4 +1,4 @@
-/* test_machine.c - control groups, version 1 and 2, as folders and files -> what they leave to a
+/* test_system.c - control groups, version 1 and 2, as folders and files -> what they leave to a
  * process. */
 #include "base/system.h"
 
