@@ -3,9 +3,9 @@
 #include "input.h"
 #include "pool.h"
 
+#include "mse.h"
 #include "support/bits.h"
 #include "support/rational.h"
-#include "mse.h"
 
 #include <gmp.h>
 #include <math.h>

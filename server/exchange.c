@@ -249,11 +249,12 @@ bool exchange_is_urgent(const struct exchange *exchange)
 
 size_t exchange_receive(struct exchange *exchange, const char *bytes, size_t length)
 {
-    size_t taken = length;
-    if (!exchange->has_response && length > exchange->service->max_body - exchange->received) {
+    struct work *work = exchange->work;
+    if (work != NULL && length > exchange->service->max_body - exchange->received) {
         refuse_large_body(exchange);
+        work = NULL;
     }
-    if (!exchange->has_response) taken = exchange->work->receive(exchange->work, bytes, length);
+    size_t taken = work != NULL ? work->receive(work, bytes, length) : length;
     exchange->received += taken;
     return taken;
 }

@@ -1,4 +1,4 @@
-/* test_mse_job.c - checked requests -> results, or problems that say what to change. */
+/* test_job.c - checked requests -> results, or problems that say what to change. */
 #include "loss/job.h"
 #include "support/decode.h"
 
