@@ -346,14 +346,14 @@ TESTS_OF_OWN_SERVER = [
 # ---- --update
 
 def value_nodes(node):
-    """The line and column at which the value of each example of a problem stands, by the example's name."""
+    """Each example of a problem: its name, and the line and column at which its value's key stands."""
     if isinstance(node, yaml.SequenceNode):
         for part in node.value:
             yield from value_nodes(part)
     elif isinstance(node, yaml.MappingNode):
         for key, part in node.value:
             if key.value in REQUESTS and isinstance(part, yaml.MappingNode) and part.value[0][0].value == 'value':
-                start = part.value[0][1].start_mark
+                start = part.value[0][0].start_mark
                 yield key.value, start.line, start.column
             yield from value_nodes(part)
 
@@ -371,12 +371,13 @@ def update():
         test(None, note)
     lines = TEXT.splitlines(keepends=True)
     for name, first, column in reversed(list(value_nodes(yaml.compose(TEXT)))):
-        last = first
-        while last < len(lines) and lines[last].startswith(' ' * column):
+        last = first + 1
+        while last < len(lines) and lines[last].startswith(' ' * (column + 1)):
             last += 1
         problem = problem_examples()[name][1]
         if json_text(problem) != json_text(problems[name]):
-            text = yaml.safe_dump(problems[name], sort_keys=False, allow_unicode=True, width=100 - column)
+            value = {'value': problems[name]}
+            text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100 - column)
             lines[first:last] = [' ' * column + line for line in text.splitlines(keepends=True)]
             print(f'{FILE}: {name}')
     with open(FILE, 'w', encoding='utf-8') as file:
