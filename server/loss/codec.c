@@ -1,59 +1,9 @@
-/* codec.c - the table of formats, the choice among them, and the words that they share. */
+/* codec.c - the words that all formats share. */
 #include "loss/codec.h"
 
 #include "decimal/decimal.h"
-#include "loss/json_codec.h"
 
 #include <stdio.h>
-
-static const struct codec *const codecs[] = {&json_codec};
-
-enum { CODECS = sizeof codecs / sizeof codecs[0] };
-
-/* ---- negotiation */
-
-static bool takes(const struct codec *codec, const struct head *head)
-{
-    if (head->content_type == NULL) return codec->takes_unnamed;
-    const char *const *type = codec->requests;
-    while (*type != NULL && !head_content_is(head, *type)) type++;
-    return *type != NULL;
-}
-
-const struct codec *codec_of_request(const struct head *head)
-{
-    for (size_t i = 0; i < CODECS; i++) {
-        if (takes(codecs[i], head)) return codecs[i];
-    }
-    return NULL;
-}
-
-const struct codec *codec_of_response(const struct head *head, const struct codec *request)
-{
-    if (head->accepts == 0) return request;
-    const struct codec *best = NULL;
-    unsigned best_quality = 0;
-    for (size_t i = 0; i < CODECS; i++) {
-        unsigned quality = head_quality(head, codecs[i]->media_type);
-        if (quality > best_quality ||
-            (quality == best_quality && best != NULL && codecs[i] == request)) {
-            best = codecs[i];
-            best_quality = quality;
-        }
-    }
-    return best;
-}
-
-void codec_print_media_types(char *text, size_t size)
-{
-    size_t length = 0;
-    for (size_t i = 0; i < CODECS && length < size; i++) {
-        length += (size_t)snprintf(text + length, size - length, "%s%s", i == 0 ? "" : ", ",
-                                   codecs[i]->media_type);
-    }
-}
-
-/* ---- faults in words */
 
 /* "[27]" or "[2,3]"; a long shape is cut. */
 static const char *shape_text(const struct tensor *tensor, char *text, size_t size)

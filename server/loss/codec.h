@@ -1,10 +1,9 @@
 /* codec.h - the formats of POST /mse: what lies between the bytes of a body and the numbers of a
  * request or a result. A new format is one value of struct codec, in a file of its own, and one row
- * in codec.c. */
+ * in codecs.c. */
 #ifndef CODEC_H
 #define CODEC_H
 
-#include "http/head.h"
 #include "http/problem.h"
 #include "http/response.h"
 #include "loss/job.h"
@@ -38,16 +37,6 @@ struct codec {
      * Allocates nothing that grows with the number of elements. false: no memory. */
     bool (*respond)(struct result *result, struct response *response);
 };
-
-/* The format of a request by its Content-Type; NULL: there is none. */
-const struct codec *codec_of_request(const struct head *head);
-
-/* The format of the response: of those that the Accept headers want most that of the request, else
- * the first of the table; NULL: none is acceptable. */
-const struct codec *codec_of_response(const struct head *head, const struct codec *request);
-
-/* Writes the media types of all formats, "application/json, ...", NUL-terminated. */
-void codec_print_media_types(char *text, size_t size);
 
 /* The words that all formats share for a fault. noun is what an input is called ("member"), place
  * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may

@@ -3,7 +3,7 @@
 #include "loss/endpoint.h"
 
 #include "http/problem.h"
-#include "loss/codec.h"
+#include "loss/codecs.h"
 #include "loss/job.h"
 #include "service.h"
 
@@ -91,7 +91,7 @@ static struct work *refuse_content(struct response *response)
 {
     struct problem problem;
     char types[MEDIA_TYPES_MAX];
-    codec_print_media_types(types, sizeof types);
+    codecs_print_media_types(types, sizeof types);
     problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
                 "The Content-Type must be one of: %s.", types);
     problem_respond(&problem, response);
@@ -111,7 +111,7 @@ static struct work *refuse_accept(struct response *response)
 {
     struct problem problem;
     char types[MEDIA_TYPES_MAX];
-    codec_print_media_types(types, sizeof types);
+    codecs_print_media_types(types, sizeof types);
     problem_set(&problem, PROBLEM_NOT_ACCEPTABLE, "", "The response can be: %s.", types);
     problem_respond(&problem, response);
     return NULL;
@@ -120,10 +120,10 @@ static struct work *refuse_accept(struct response *response)
 struct work *endpoint_open(struct service *service, const struct head *head,
                            struct response *response)
 {
-    const struct codec *request_codec = codec_of_request(head);
+    const struct codec *request_codec = codecs_for_request(head);
     if (request_codec == NULL) return refuse_content(response);
     if (head_is_encoded(head)) return refuse_coding(response);
-    const struct codec *response_codec = codec_of_response(head, request_codec);
+    const struct codec *response_codec = codecs_for_response(head, request_codec);
     if (response_codec == NULL) return refuse_accept(response);
 
     struct endpoint *endpoint = malloc(sizeof *endpoint + request_codec->decoder_size);
