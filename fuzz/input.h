@@ -1,5 +1,5 @@
 /* input.h - what the fuzz targets share: how an input is read as a text and its cuts, and how a
- * fault is told. */
+ * fault is reported. */
 #ifndef INPUT_H
 #define INPUT_H
 

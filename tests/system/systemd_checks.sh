@@ -57,7 +57,8 @@ make_certificate() { # make_certificate NAME - for localhost, with its key
 }
 
 names_certificate() { # names_certificate NAME - new connections are shown it
-    openssl s_client -connect 127.0.0.1:8443 </dev/null 2>/dev/null | openssl x509 -noout -subject -nameopt RFC2253 | grep -F "CN=$1"
+    openssl s_client -connect 127.0.0.1:8443 </dev/null 2>/dev/null |
+        openssl x509 -noout -subject -nameopt RFC2253 | grep -F "CN=$1"
 }
 
 is_confined() {
