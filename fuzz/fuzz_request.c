@@ -229,7 +229,7 @@ static void compute(struct request *request)
         must(problem.type == expected.problem);
     } else {
         job_take_result(&job, &result);
-        must(json_codec.respond(&result, &response) && response.status == 200);
+        must(json_codec.respond(&result, NULL, &response) && response.status == 200);
         char *text = decode_body(&response, RESPONSE_ROOM_MIN);
         must_answer(text, strlen(text), &expected, &shape);
         free(text);
@@ -248,7 +248,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problem problem;
     pool_serve_gmp();
     budget.limit = SIZE_MAX;
-    json_codec.begin(&reader, &budget);
+    json_codec.begin(&reader, NULL, &budget);
     input_feed(&input, 0, take, &reader);
     request_init(&request);
     bool read = json_codec.finish(&reader, &request, &problem);

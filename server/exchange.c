@@ -62,7 +62,9 @@ static void settle(struct exchange *exchange)
 
 static void settle_problem(struct exchange *exchange, const struct problem *problem)
 {
-    problem_respond(problem, &exchange->response);
+    const struct route *route = exchange->route;
+    bool is_special = route != NULL && route->refuse != NULL;
+    (is_special ? route->refuse : problem_respond)(problem, &exchange->response);
     settle(exchange);
 }
 

@@ -56,11 +56,11 @@ static void respond_metrics(struct service *service, const struct head *head,
 #define POST_ALLOW "POST, OPTIONS"
 
 static const struct route table[] = {
-    {"/mse", "POST", POST_ALLOW, true, NULL, endpoint_open},
-    {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL},
-    {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL},
-    {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL},
-    {"/openapi.yaml", "GET", GET_ALLOW, false, respond_openapi, NULL},
+    {"/mse", "POST", POST_ALLOW, true, NULL, endpoint_open, NULL},
+    {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL, NULL},
+    {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL, NULL},
+    {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL, NULL},
+    {"/openapi.yaml", "GET", GET_ALLOW, false, respond_openapi, NULL, NULL},
 };
 
 enum { COUNT = sizeof table / sizeof table[0] };

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+struct problem;
 struct service;
 
 /* What is done with the body of one request. An endpoint puts this at the beginning of its own
@@ -37,6 +38,9 @@ struct route {
     void (*respond)(struct service *service, const struct head *head, struct response *response);
     struct work *(*open)(struct service *service, const struct head *head,
                          struct response *response);
+
+    /* A problem as clients of this path read it; NULL: problem_respond. */
+    void (*refuse)(const struct problem *problem, struct response *response);
 };
 
 struct route_table {

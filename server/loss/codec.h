@@ -4,6 +4,7 @@
 #ifndef CODEC_H
 #define CODEC_H
 
+#include "http/head.h"
 #include "http/problem.h"
 #include "http/response.h"
 #include "loss/job.h"
@@ -18,13 +19,13 @@ struct codec {
     bool takes_unnamed;          /* also requests without a Content-Type */
 
     /* A decoder takes the bytes of a body, cut anywhere, and keeps the numbers only. It occupies
-     * decoder_size bytes, aligned for any type, which begin() initialises; end() frees what it
-     * holds, whatever came before. receive() takes all that it is offered, or the first part where
-     * that is a lot of work, and returns how much. After the last byte finish() moves the numbers
-     * to a request that request_init has initialised; false: *problem says what is wrong with the
-     * body. */
+     * decoder_size bytes, aligned for any type, which begin() initialises; the head is needed
+     * during that call only. end() frees what it holds, whatever came before. receive() takes all
+     * that it is offered, or the first part where that is a lot of work, and returns how much.
+     * After the last byte finish() moves the numbers to a request that request_init has
+     * initialised; false: *problem says what is wrong with the body. */
     size_t decoder_size;
-    void (*begin)(void *decoder, struct tensor_budget *budget);
+    void (*begin)(void *decoder, const struct head *head, struct tensor_budget *budget);
     size_t (*receive)(void *decoder, const char *bytes, size_t length);
     bool (*finish)(void *decoder, struct request *request, struct problem *problem);
     void (*end)(void *decoder);
@@ -33,9 +34,13 @@ struct codec {
     void (*explain)(const struct request *request, const struct request_fault *fault,
                     struct problem *problem);
 
-    /* Makes a response of a result, which it takes, and sets its body and what headers that needs.
-     * Allocates nothing that grows with the number of elements. false: no memory. */
-    bool (*respond)(struct result *result, struct response *response);
+    /* Makes a response of a result, which it takes: status, body, and what headers that needs.
+     * decoder is that of the request if it was in this format, else NULL; it may be asked what it
+     * has kept. Allocates nothing that grows with the number of elements. false: no memory. */
+    bool (*respond)(struct result *result, const void *decoder, struct response *response);
+
+    /* A problem as clients of this format read it. */
+    void (*refuse)(const struct problem *problem, struct response *response);
 };
 
 /* The words that all formats share for a fault. noun is what an input is called ("member"), place

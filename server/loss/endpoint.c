@@ -50,10 +50,12 @@ static void respond_result(struct endpoint *endpoint, struct response *response)
 {
     struct result result;
     struct problem problem;
+    const struct codec *codec = endpoint->response_codec;
+    bool is_same = codec == endpoint->request_codec;
     job_take_result(&endpoint->job, &result);
-    if (endpoint->response_codec->respond(&result, response)) return;
+    if (codec->respond(&result, is_same ? endpoint->decoder : NULL, response)) return;
     problem_set_out_of_memory(&problem);
-    problem_respond(&problem, response);
+    codec->refuse(&problem, response);
 }
 
 static bool respond(struct work *work, struct response *response)
@@ -73,7 +75,7 @@ static bool respond(struct work *work, struct response *response)
             break;
         }
     }
-    problem_respond(&problem, response);
+    endpoint->request_codec->refuse(&problem, response);
     return true;
 }
 
@@ -117,6 +119,25 @@ static struct work *refuse_accept(struct response *response)
     return NULL;
 }
 
+struct work *endpoint_begin(struct service *service, const struct head *head,
+                            const struct codec *request_codec, const struct codec *response_codec,
+                            struct response *response)
+{
+    struct endpoint *endpoint = malloc(sizeof *endpoint + request_codec->decoder_size);
+    if (endpoint == NULL) {
+        struct problem problem;
+        problem_set_out_of_memory(&problem);
+        request_codec->refuse(&problem, response);
+        return NULL;
+    }
+    endpoint->work = (struct work){receive, respond, close_work};
+    endpoint->request_codec = request_codec;
+    endpoint->response_codec = response_codec;
+    endpoint->has_job = false;
+    request_codec->begin(endpoint->decoder, head, &service->budget);
+    return &endpoint->work;
+}
+
 struct work *endpoint_open(struct service *service, const struct head *head,
                            struct response *response)
 {
@@ -125,18 +146,5 @@ struct work *endpoint_open(struct service *service, const struct head *head,
     if (head_is_encoded(head)) return refuse_coding(response);
     const struct codec *response_codec = codecs_for_response(head, request_codec);
     if (response_codec == NULL) return refuse_accept(response);
-
-    struct endpoint *endpoint = malloc(sizeof *endpoint + request_codec->decoder_size);
-    if (endpoint == NULL) {
-        struct problem problem;
-        problem_set_out_of_memory(&problem);
-        problem_respond(&problem, response);
-        return NULL;
-    }
-    endpoint->work = (struct work){receive, respond, close_work};
-    endpoint->request_codec = request_codec;
-    endpoint->response_codec = response_codec;
-    endpoint->has_job = false;
-    request_codec->begin(endpoint->decoder, &service->budget);
-    return &endpoint->work;
+    return endpoint_begin(service, head, request_codec, response_codec, response);
 }

@@ -207,8 +207,9 @@ static bool read_outline(struct request *request, struct json_reader *document,
 
 /* ---- the decoder: a json_reader */
 
-static void begin(void *decoder, struct tensor_budget *budget)
+static void begin(void *decoder, const struct head *head, struct tensor_budget *budget)
 {
+    (void)head;
     json_reader_init(decoder, budget);
 }
 
@@ -297,8 +298,9 @@ static void release(void *context)
     free(source);
 }
 
-static bool respond(struct result *result, struct response *response)
+static bool respond(struct result *result, const void *decoder, struct response *response)
 {
+    (void)decoder;
     struct source *source = malloc(sizeof *source);
     if (source == NULL) {
         job_free_result(result);
@@ -336,4 +338,5 @@ const struct codec json_codec = {.media_type = "application/json",
                                  .finish = finish,
                                  .end = end,
                                  .explain = explain,
-                                 .respond = respond};
+                                 .respond = respond,
+                                 .refuse = problem_respond};

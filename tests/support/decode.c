@@ -13,7 +13,7 @@ bool decode_request(const char *text, struct tensor_budget *budget, struct reque
     void *decoder = malloc(json_codec.decoder_size);
     if (decoder == NULL) abort();
     request_init(request);
-    json_codec.begin(decoder, budget);
+    json_codec.begin(decoder, NULL, budget);
     json_codec.receive(decoder, text, strlen(text));
     bool ok = json_codec.finish(decoder, request, problem);
     if (ok && !request_check(request, &fault)) {

@@ -234,7 +234,7 @@ static char *respond_to(const char *text, size_t room)
     assert_int_equal(status, JOB_DONE);
     job_take_result(&job, &result);
     job_free(&job);
-    assert_true(json_codec.respond(&result, &response));
+    assert_true(json_codec.respond(&result, NULL, &response));
     assert_int_equal(response.status, 200);
     assert_string_equal(response_find_header(&response, "Content-Type"), "application/json");
     char *body = decode_body(&response, room);
