@@ -26,33 +26,33 @@ static struct sockaddr_storage reachable(const struct sockaddr_storage *address)
 
 static const char request[] =
     "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-static const char wanted[] = "HTTP/1.1 200 "; /* how the answer begins */
+static const char wanted[] = "HTTP/1.1 200 "; /* how the response begins */
 
-static bool asks_and_hears_ok(int socket)
+static bool is_ready(int socket)
 {
-    char answer[sizeof wanted - 1];
+    char response[sizeof wanted - 1];
     if (send(socket, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof request - 1))
         return false;
-    return recv(socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
-           memcmp(answer, wanted, sizeof answer) == 0;
+    return recv(socket, response, sizeof response, MSG_WAITALL) == (ssize_t)sizeof response &&
+           memcmp(response, wanted, sizeof response) == 0;
 }
 
 /* The same on a connection that is encrypted already. */
-static bool asks_and_hears_ok_encrypted(gnutls_session_t session)
+static bool is_ready_encrypted(gnutls_session_t session)
 {
-    char answer[sizeof wanted - 1];
+    char response[sizeof wanted - 1];
     size_t heard = 0;
     if (gnutls_record_send(session, request, sizeof request - 1) != (ssize_t)(sizeof request - 1))
         return false;
-    while (heard < sizeof answer) {
-        ssize_t more = gnutls_record_recv(session, answer + heard, sizeof answer - heard);
+    while (heard < sizeof response) {
+        ssize_t more = gnutls_record_recv(session, response + heard, sizeof response - heard);
         if (more <= 0) return false;
         heard += (size_t)more;
     }
-    return memcmp(answer, wanted, sizeof answer) == 0;
+    return memcmp(response, wanted, sizeof response) == 0;
 }
 
-static bool encrypts_asks_and_hears_ok(int socket)
+static bool handshakes_and_is_ready(int socket)
 {
     gnutls_certificate_credentials_t credentials = NULL;
     gnutls_session_t session = NULL;
@@ -63,8 +63,7 @@ static bool encrypts_asks_and_hears_ok(int socket)
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) == GNUTLS_E_SUCCESS;
     if (ready) {
         gnutls_transport_set_int(session, socket);
-        ready =
-            gnutls_handshake(session) == GNUTLS_E_SUCCESS && asks_and_hears_ok_encrypted(session);
+        ready = gnutls_handshake(session) == GNUTLS_E_SUCCESS && is_ready_encrypted(session);
     }
     if (session != NULL) gnutls_deinit(session);
     if (credentials != NULL) gnutls_certificate_free_credentials(credentials);
@@ -77,11 +76,10 @@ bool check_ready(const struct sockaddr_storage *address, socklen_t length, bool 
     struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
     int socket_fd = socket(server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (socket_fd < 0) return false;
-    bool ready =
-        setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
-        setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
-        connect(socket_fd, (const struct sockaddr *)&server, length) == 0 &&
-        (is_encrypted ? encrypts_asks_and_hears_ok(socket_fd) : asks_and_hears_ok(socket_fd));
+    bool ready = setsockopt(socket_fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
+                 setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
+                 connect(socket_fd, (const struct sockaddr *)&server, length) == 0 &&
+                 (is_encrypted ? handshakes_and_is_ready(socket_fd) : is_ready(socket_fd));
     close(socket_fd);
     return ready;
 }

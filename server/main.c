@@ -36,10 +36,10 @@
 #define DRAIN_QUIET 100
 
 /* Descriptors that are not a connection's: standard ones, the listener, signals, and two for each
- * event loop; and some for connections that are told that they are too many. */
+ * event loop; and some for connections over the limit, which get a response that says so. */
 #define OTHER_DESCRIPTORS 256
 
-/* Milliseconds between two looks at who is overdue. */
+/* Milliseconds between two looks at connections that may be overdue. */
 #define EXPIRY_TICK 200
 
 /* Milliseconds to wait when no descriptor is left for those that want to connect. */
@@ -211,13 +211,13 @@ static void serve(struct server *server)
     }
 }
 
-/* Lets the requests under way end; false where a second signal or the time-out came first. */
+/* Lets the requests in flight end; false where a second signal or the time-out came first. */
 static bool drain(struct server *server, unsigned timeout)
 {
-    log_line("draining: %zu requests under way", atomic_load(&server->service.requests));
+    log_line("draining: %zu requests in flight", atomic_load(&server->service.requests));
     atomic_store(&server->service.draining, true);
     listener_accept(server->listener, take,
-                    server); /* those who have connected are answered, too */
+                    server); /* connections that wait already are served, too */
     close(server->listener);
 
     int64_t deadline = clock_milliseconds() + timeout;

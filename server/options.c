@@ -181,8 +181,8 @@ static bool set_log_format(struct options *options, const char *text)
     return options->log_format == LOG_JSON || strcmp(text, "text") == 0;
 }
 
-/* One row an option that has an environment variable: what --help prints and what the value is held
- * against. */
+/* One row per option that has an environment variable: what --help prints and what the value is
+ * held against. */
 static const struct option_row {
     const char *name;
     const char *value;    /* what stands for it in --help; NULL: the command line takes none, which
@@ -191,7 +191,7 @@ static const struct option_row {
                              initial is set */
     bool initial;
     const char *meaning;
-    const char *wanted; /* completes "--name wants ..." */
+    const char *wanted; /* completes "--name requires ..." */
     bool (*set)(struct options *options, const char *text);
 } rows[] = {
     {"listen", "ADDRESS:PORT", "127.0.0.1:8080", true, "where to listen; port 0 picks a free one",
@@ -201,7 +201,7 @@ static const struct option_row {
      set_threads},
     {"max-body", "SIZE", "256M", true, "largest body of a request; past it 413",
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_body},
-    {"max-memory", "SIZE", "half of memory", false, "all requests' numbers together; past it 503",
+    {"max-memory", "SIZE", "half of memory", false, "numbers of all requests together; past it 503",
      "a size above 0 such as 1048576, 64K, 256M or 2G", set_max_memory},
     {"max-connections", "N", "10000", true, "connections served at once; past it 503",
      "a whole number from 1 to 1000000", set_max_connections},
@@ -209,18 +209,19 @@ static const struct option_row {
      "from the first line of a request to its last byte; past it 408",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_request_timeout},
     {"idle-timeout", "TIME", "75s", true,
-     "a connection without a request, or on which nothing moves",
+     "a connection without a request, or on which nothing moves; past it closed",
      "a time above 0 with its unit, such as 500ms, 30s or 2m", set_idle_timeout},
-    {"drain-timeout", "TIME", "30s", true, "longest wait for requests under way after SIGTERM",
+    {"drain-timeout", "TIME", "30s", true, "longest wait for requests in flight after SIGTERM",
      "a time with its unit, such as 500ms, 30s or 2m", set_drain_timeout},
     {"token-file", "FILE", "none", false,
-     "bearer tokens for /mse and /metrics, one a line; without one 401", "a file", set_token_file},
+     "bearer tokens for /mse and /metrics, one per line; without one 401", "a file",
+     set_token_file},
     {"tls-cert", "FILE", "none", false,
-     "the server's certificate and those that vouch for it, PEM: HTTPS", "a file", set_tls_cert},
+     "the server's certificate and its chain, PEM: enables HTTPS", "a file", set_tls_cert},
     {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
-    {"access-log", NULL, "off", true, "a line a request on standard error", "on or off",
+    {"access-log", NULL, "off", true, "one line per request on standard error", "on or off",
      set_access_log},
-    {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json",
+    {"log-format", "FORMAT", "text", true, "text, or json: one object per line", "text or json",
      set_log_format},
 };
 
@@ -242,14 +243,13 @@ static void print_help(void)
         printf("  %-24s %s (%s)\n", flag, rows[i].meaning, rows[i].standard);
     }
     printf("  %-24s %s\n", "--check",
-           "ask the server at --listen whether it is ready: exit status 0 or 1");
-    printf("  %-24s %s\n", "--help", "print this");
+           "ask the server at --listen whether it is ready; exit status 0 or 1");
+    printf("  %-24s %s\n", "--help", "print this help");
     printf("  %-24s %s\n", "--version", "print the version");
-    printf("\nSizes take K, M or G (powers of 1024), times ms, s or m. Every option down to "
-           "--log-format may\n"
-           "be given in the environment too: --max-body is MSE_MAX_BODY; the command line wins. "
-           "SIGTERM and SIGINT "
-           "drain and stop;\nSIGHUP reads the files of tokens and TLS again.\n");
+    printf(
+        "\nSizes take K, M or G (powers of 1024), durations ms, s or m. Every option down to\n"
+        "--log-format has an environment variable, MSE_MAX_BODY for --max-body; the command line\n"
+        "wins. SIGTERM and SIGINT drain and stop; SIGHUP reloads the files of tokens and TLS.\n");
 }
 
 /* Says what is wrong, in one line whatever the words hold. */
@@ -282,7 +282,7 @@ static bool read_environment(struct options *options)
         if (rows[i].initial) rows[i].set(options, rows[i].standard);
         const char *value = from_environment(rows[i].name, variable, sizeof variable);
         if (value != NULL && !rows[i].set(options, value)) {
-            complain("%s wants %s, not \"%s\"", variable, rows[i].wanted, value);
+            complain("%s requires %s, not \"%s\"", variable, rows[i].wanted, value);
             return false;
         }
     }
@@ -293,13 +293,13 @@ static bool read_environment(struct options *options)
 static void complain_of_word(int chosen, char **argv)
 {
     if (chosen == ':') {
-        complain("--%s wants %s", rows[optopt - ROW].name, rows[optopt - ROW].wanted);
+        complain("--%s requires %s", rows[optopt - ROW].name, rows[optopt - ROW].wanted);
     } else if (optopt >= ROW) {
-        complain("\"%s\" has a value, which the option does not take", argv[optind - 1]);
+        complain("option \"%s\" takes no value", argv[optind - 1]);
     } else if (optopt != 0) {
-        complain("there is no option \"-%c\"; --help lists those there are", optopt);
+        complain("unknown option \"-%c\"; see --help", optopt);
     } else {
-        complain("there is no option \"%s\"; --help lists those there are", argv[optind - 1]);
+        complain("unknown option \"%s\"; see --help", argv[optind - 1]);
     }
 }
 
@@ -331,18 +331,18 @@ enum options_status options_read(struct options *options, int argc, char **argv)
             complain_of_word(chosen, argv);
             return OPTIONS_BAD;
         } else if (!rows[chosen - ROW].set(options, optarg != NULL ? optarg : "on")) {
-            complain("--%s wants %s, not \"%s\"", rows[chosen - ROW].name,
+            complain("--%s requires %s, not \"%s\"", rows[chosen - ROW].name,
                      rows[chosen - ROW].wanted, optarg);
             return OPTIONS_BAD;
         }
     }
     if ((options->tls_cert == NULL) != (options->tls_key == NULL)) {
-        complain("--tls-cert and --tls-key go together: --tls-%s is missing",
+        complain("--tls-cert and --tls-key must be given together; --tls-%s is missing",
                  options->tls_cert == NULL ? "cert" : "key");
         return OPTIONS_BAD;
     }
     if (optind < argc) {
-        complain("there is no option \"%s\"; --help lists those there are", argv[optind]);
+        complain("unknown option \"%s\"; see --help", argv[optind]);
         return OPTIONS_BAD;
     }
     return OPTIONS_OK;

@@ -23,7 +23,7 @@ struct options {
     const char *token_file; /* of bearer tokens; NULL: none needed */
     const char *tls_cert;   /* PEM files; NULL, like tls_key: no TLS */
     const char *tls_key;
-    bool access_log; /* a line a request */
+    bool access_log; /* one line per request */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */
 };

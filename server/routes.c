@@ -38,7 +38,7 @@ static void respond_readiness(struct service *service, const struct head *head,
     problem_set(&problem, PROBLEM_DRAINING, "",
                 "The server is shutting down; send new requests to another instance.");
     problem_respond(&problem, response);
-    response->refusal = REFUSAL_NONE; /* a probe has its answer */
+    response->refusal = REFUSAL_NONE; /* a probe has been served */
 }
 
 static void respond_openapi(struct service *service, const struct head *head,

@@ -35,7 +35,7 @@ static void write_time(char *text, size_t size)
     snprintf(text + length, size - length, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* Writes a line if that can be done without waiting: whoever reads a pipe may have stopped. One
+/* Writes a line if that can be done without waiting: the reader of a pipe may have stopped. One
  * that polls writable takes PIPE_BUF bytes, more than a line has. */
 static bool try_write(const char *line, size_t length)
 {

@@ -1,4 +1,4 @@
-/* tokens.c - the secrets of which a caller must show one: read, held as digests, and read again.
+/* tokens.c - the bearer tokens of which a client must present one: read, kept as digests, reloaded.
  * Knows nothing of HTTP.
  */
 #include "base/tokens.h"
@@ -111,7 +111,7 @@ static bool read_set(const char *name, struct set *set)
     return ok;
 }
 
-/* ---- the set of now */
+/* ---- the current set */
 
 struct tokens *tokens_open(const char *file)
 {
@@ -144,7 +144,7 @@ bool tokens_are_exposed(const struct tokens *tokens)
 }
 
 /* Digests have one length, and each is compared with all of them to its last byte: how long that
- * takes depends on the caller's text and on how many tokens there are, not on what they say. */
+ * takes depends on the client's text and on how many tokens there are, not on what they say. */
 bool tokens_include(struct tokens *tokens, const char *text, size_t length)
 {
     unsigned char digest[DIGEST_SIZE];

@@ -1,4 +1,4 @@
-/* tokens.h - the secrets of which a caller must show one: read, held as digests, and read again.
+/* tokens.h - the bearer tokens of which a client must present one: read, kept as digests, reloaded.
  * Knows nothing of HTTP.
  */
 #ifndef TOKENS_H

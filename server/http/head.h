@@ -9,8 +9,8 @@
 
 #define HEAD_ACCEPTS_MAX 8 /* Accept headers that are looked at */
 
-/* Strings are NUL-terminated and belong to whoever fills it; those of headers are NULL where there
- * is no such header.
+/* Strings are NUL-terminated and belong to the caller of head_add; those of headers are NULL where
+ * there is no such header.
  */
 struct head {
     const char *method;

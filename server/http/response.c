@@ -1,4 +1,4 @@
-/* response.c - what a request is answered with, as plain data. Knows nothing of the wire. */
+/* response.c - the response to a request, as plain data. Knows nothing of the wire. */
 #include "http/response.h"
 
 #include <stdlib.h>

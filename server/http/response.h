@@ -1,4 +1,4 @@
-/* response.h - what a request is answered with, as plain data; net/ gives it a form on the wire. */
+/* response.h - the response to a request, as plain data; net/ gives it a form on the wire. */
 #ifndef RESPONSE_H
 #define RESPONSE_H
 
@@ -26,7 +26,7 @@ enum response_body {
     RESPONSE_PRODUCED  /* source produces it piece by piece as the socket drains */
 };
 
-/* Whoever holds a response calls response_discard, or hands it on to one that will. */
+/* The holder of a response calls response_discard, or hands it on. */
 struct response {
     unsigned status;      /* HTTP's */
     bool is_last;         /* the connection closes after it */

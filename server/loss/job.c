@@ -54,7 +54,7 @@ static bool is_infinite(double value)
     return isinf(value);
 }
 
-/* An overflow of one element's result is told where the element is. */
+/* An overflow of one element's result is reported at its prediction. */
 static enum job_status refuse_overflow(struct request_fault *fault, enum request_fault_kind kind,
                                        const struct tensor *results)
 {
@@ -78,7 +78,7 @@ static enum job_status refuse_status(const struct job *job, enum mse_status stat
     case MSE_TOO_MANY_ELEMENTS:
     case MSE_NOT_FINITE:
     case MSE_BAD_PARTIAL:
-        break; /* a result, a result that is told apart, and what request_check has refused */
+        break; /* a result, one that is handled apart, and what request_check has refused */
     }
     return refuse(fault, REQUEST_FAULT_OF_OURS);
 }
@@ -175,8 +175,8 @@ static enum job_status add_weights(struct job *job, struct request_fault *fault)
     return JOB_MORE;
 }
 
-/* Results of single elements: one that overflows is told when all are there, since another may be
- * worse. */
+/* Results of single elements: one that overflows is reported when all are there, since another may
+ * be worse. */
 static enum job_status end_slice(struct job *job, const struct slice *slice,
                                  struct request_fault *fault)
 {

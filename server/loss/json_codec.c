@@ -235,7 +235,7 @@ static void end(void *decoder)
     json_reader_free(decoder);
 }
 
-/* ---- what a client is told */
+/* ---- faults */
 
 static void explain(const struct request *request, const struct request_fault *fault,
                     struct problem *problem)

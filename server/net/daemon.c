@@ -1,4 +1,4 @@
-/* daemon.c - bytes in, bytes out: hands requests to exchange.c and gives their answers a form on
+/* daemon.c - bytes in, bytes out: hands requests to exchange.c and gives their responses a form on
  * the wire. The only file that knows libmicrohttpd. */
 #include "net/daemon.h"
 

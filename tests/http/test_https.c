@@ -490,7 +490,7 @@ static void a_server_does_not_start_with_unusable_files(void **state)
     } rows[] = {
         {{"--tls-cert", old_file}, {"--tls-key", "is missing"}},
         {{"--tls-key", key_file}, {"--tls-cert", "is missing"}},
-        {{"--tls-cert", "", "--tls-key", key_file}, {"--tls-cert wants a file", "\"\""}},
+        {{"--tls-cert", "", "--tls-key", key_file}, {"--tls-cert requires a file", "\"\""}},
         {{"--tls-cert", old_file, "--tls-key", "/nowhere/key"},
          {"--tls-key /nowhere/key", "cannot be read"}},
         {{"--tls-cert", "/nowhere/cert", "--tls-key", key_file},
