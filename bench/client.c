@@ -1,9 +1,9 @@
-/* client.c - one caller with one kept-alive connection, who posts bodies one after another and
- * measures each exchange. It does as little as a caller can, so that what is measured is the
+/* client.c - one client with one kept-alive connection, who posts bodies one after another and
+ * measures each exchange. It does as little as a client can, so that what is measured is the
  * server.
  *
  * client PORT PATH BODIES REQUESTS SECONDS - BODIES is a file, a body a line, posted in turn. Ends
- * after that many requests or seconds, whichever comes first, but not before the first answer.
+ * after that many requests or seconds, whichever comes first, but not before the first response.
  * Prints "requests N failed N median_us T". */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -130,7 +130,7 @@ static bool skip_chunks(struct client *client)
     }
 }
 
-static bool receive_answer(struct client *client)
+static bool receive_response(struct client *client)
 {
     const char *head = receive_until(client, "\r\n\r\n");
     if (head == NULL) return false;
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
         size_t length =
             (size_t)((const char *)memchr(body, '\n', size - (size_t)(body - bodies)) - body);
         double start = now();
-        if (!send_request(client.socket, argv[2], body, length) || !receive_answer(&client))
+        if (!send_request(client.socket, argv[2], body, length) || !receive_response(&client))
             failed++;
         times[count++] = now() - start;
         body = body + length + 1 < bodies + size ? body + length + 1 : bodies;

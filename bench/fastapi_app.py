@@ -1,4 +1,4 @@
-"""fastapi_app.py - the same answer from FastAPI, pydantic and NumPy. Served by uvicorn."""
+"""fastapi_app.py - the same response from FastAPI, pydantic and NumPy. Served by uvicorn."""
 from typing import List
 
 import numpy

@@ -12,7 +12,7 @@ from peers import ROOT, WORK
 SIZES = (27, 1000, 100_000, 1_000_000)  # elements
 LARGEST = SIZES[-1]
 CONNECTIONS = 32
-LARGE_CALLERS = 4
+LARGE_CLIENTS = 4
 CURL_FROM = 100_000  # elements; below, what curl itself takes would count for too much
 CURL_REQUESTS_MAX = 200  # of one process
 
@@ -35,8 +35,8 @@ def bodies(size):
     return file
 
 
-def first_answer(peer, size):
-    """The text with which a peer answers the first body of a size."""
+def first_response(peer, size):
+    """The text with which a peer responds to the first body of a size."""
     with open(bodies(size), "rb") as file:
         body = file.readline()
     connection = http.client.HTTPConnection("127.0.0.1", peer.port, timeout=120)
@@ -45,7 +45,7 @@ def first_answer(peer, size):
     text = response.read()
     connection.close()
     if response.status != 200:
-        raise RuntimeError(f"{peer.label} answers {size} elements with {response.status}: {text[:200]}")
+        raise RuntimeError(f"{peer.label} responds to {size} elements with {response.status}: {text[:200]}")
     return text
 
 
@@ -108,7 +108,7 @@ def curl_caller(peer, size, seconds):
     return statistics.median(curl(peer, size, min(count, CURL_REQUESTS_MAX))) if count > 1 else first[0]
 
 
-def one_caller(peer, size, seconds):
+def one_client(peer, size, seconds):
     """The median time of requests one after another, in seconds."""
     words = [str(WORK / "client"), str(peer.port), path(peer, size), str(bodies(size)), "1000000", str(seconds)]
     return checked(peer, pairs(run(words)))["median_us"] / 1e6
@@ -117,19 +117,19 @@ def one_caller(peer, size, seconds):
 def slowest_hundredth_under_load(peer, size, seconds):
     """The time of the slowest hundredth of small requests while others post large ones without pause."""
     lead = 0.5
-    with concurrent.futures.ThreadPoolExecutor(LARGE_CALLERS) as pool:
-        large = [pool.submit(one_caller, peer, LARGEST, seconds + 2 * lead) for _ in range(LARGE_CALLERS)]
+    with concurrent.futures.ThreadPoolExecutor(LARGE_CLIENTS) as pool:
+        large = [pool.submit(one_client, peer, LARGEST, seconds + 2 * lead) for _ in range(LARGE_CLIENTS)]
         time.sleep(lead)
         small = many_callers(peer, size, seconds)
-        for caller in large:
-            caller.result()
+        for client in large:
+            client.result()
     return small["p99"]
 
 
 def memory_an_element(peer):
     """Bytes an element that the largest request adds to an idle, fresh process at most."""
     idle = peer.memory("VmRSS")
-    one_caller(peer, LARGEST, 0)
+    one_client(peer, LARGEST, 0)
     return (peer.memory("VmHWM") - idle) / LARGEST
 
 

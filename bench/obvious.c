@@ -30,7 +30,7 @@ static bool append(struct body *body, const char *bytes, size_t length)
     return true;
 }
 
-/* The answer's text, which the caller frees; NULL: the request is no MSE request. */
+/* The response's text, which the client frees; NULL: the request is no MSE request. */
 static char *answer(const cJSON *request)
 {
     const cJSON *predictions = cJSON_GetObjectItemCaseSensitive(request, "predictions");
@@ -79,7 +79,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const struct b
                      : MHD_create_response_from_buffer(sizeof complaint - 1, complaint,
                                                        MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-    return peer_answer(connection, text != NULL ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT,
+    return peer_respond(connection, text != NULL ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT,
                        response);
 }
 

@@ -12,8 +12,8 @@
 int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback handle,
                MHD_RequestCompletedCallback complete, void *context);
 
-/* Queues a response and drops the caller's hold on it. */
-enum MHD_Result peer_answer(struct MHD_Connection *connection, unsigned status,
+/* Queues a response and drops the client's hold on it. */
+enum MHD_Result peer_respond(struct MHD_Connection *connection, unsigned status,
                             struct MHD_Response *response);
 
 #endif

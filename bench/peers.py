@@ -117,7 +117,7 @@ def all_peers(answers):
         service(),
         Peer("transport", "the transport alone",
              lambda port: [program("transport"), str(port), threads, *ready], path="/mse/{}"),
-        Peer("nginx", "nginx, a ready answer", nginx(answers[smallest]), sizes={smallest}),
+        Peer("nginx", "nginx, a ready response", nginx(answers[smallest]), sizes={smallest}),
         Peer("obvious", "libmicrohttpd + cJSON", lambda port: [program("obvious"), str(port), threads]),
         Peer("starlette", f"Starlette + NumPy, {threads} workers", uvicorn("starlette_app")),
         Peer("fastapi", f"FastAPI + NumPy, {threads} workers", uvicorn("fastapi_app")),

@@ -5,7 +5,7 @@ from html import escape
 WIDTH, HEIGHT = 820, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 540, 64, 400
 LABEL_HEIGHT = 17
-TITLE = "Time of a request, one caller; lower is better"
+TITLE = "Time of a request, one client; lower is better"
 
 # Colours that tell each other apart on both backgrounds, also for those who see red and green alike.
 COLOURS = ("#d1495b", "#8d99ae", "#2a9d8f", "#e09f3e", "#5f7adb", "#a06cd5")

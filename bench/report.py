@@ -5,7 +5,7 @@ import re
 import statistics
 import subprocess
 
-from measure import CONNECTIONS, CURL_FROM, LARGE_CALLERS, LARGEST, SIZES
+from measure import CONNECTIONS, CURL_FROM, LARGE_CLIENTS, LARGEST, SIZES
 from picture import duration
 from peers import ROOT
 
@@ -66,9 +66,9 @@ def ratio(ours, theirs):
 def peers_table(peers, results):
     """results: (peer's key, load) -> a value a round. Beside each time, in brackets, that of the transport is 1."""
     loads = [("many", SMALL)] + [("one", size) for size in SIZES]
-    heads = [f"{SMALL} elements, {CONNECTIONS} callers"]
-    heads += [f"{size:,}, {'curl' if size >= CURL_FROM else 'one caller'}" for size in SIZES]
-    rows = [["elements in a request"] + heads + ["memory, bytes an element"], ["---"] + ["---:"] * (len(heads) + 1)]
+    heads = [f"{SMALL} elements, {CONNECTIONS} clients"]
+    heads += [f"{size:,}, {'curl' if size >= CURL_FROM else 'one client'}" for size in SIZES]
+    rows = [["elements in a request"] + heads + ["memory, bytes per element"], ["---"] + ["---:"] * (len(heads) + 1)]
     for peer in peers:
         row = [peer.label]
         for load in loads:
@@ -109,7 +109,7 @@ def micro_table(program, values):
 
 def tail_table(peers, results):
     """The slowest hundredth of small requests without and with large ones beside them."""
-    rows = [[f"p99 of {SMALL} elements, {CONNECTIONS} callers", "alone", f"{LARGE_CALLERS} more post {LARGEST:,}"]]
+    rows = [[f"p99 of {SMALL} elements, {CONNECTIONS} clients", "alone", f"{LARGE_CLIENTS} more post {LARGEST:,}"]]
     rows.append(["---", "---:", "---:"])
     for peer in peers:
         times = [results.get((peer.key, load)) for load in ("alone", "loaded")]
@@ -130,12 +130,12 @@ def bars(results, measured):
     def times_faster(theirs, ours):
         return theirs / ours if theirs and ours else None
 
-    rate = f"{SMALL} elements, requests a second against"
+    rate = f"{SMALL} elements, requests per second against"
     memory = results.get(("service", "memory"))
     yield f"{LARGEST:,} elements, time against the transport alone", 1.8, against("transport", ("one", LARGEST)), False
     yield f"{rate} the transport alone", 0.88, against("transport", ("many", SMALL)), True
-    yield f"{rate} nginx, a ready answer", 1.0, against("nginx", ("many", SMALL)), True
-    yield f"{LARGEST:,} elements, bytes an element above idle", 20, memory and statistics.median(memory), False
+    yield f"{rate} nginx, a ready response", 1.0, against("nginx", ("many", SMALL)), True
+    yield f"{LARGEST:,} elements, bytes per element above idle", 20, memory and statistics.median(memory), False
     for bar, size in ((1.4, 4_000_000), (2.5, 100_000)):
         value = micro("numerics", f"ordinary,loss+gradient/plain,n={size}")
         yield f"loss and gradient of {size:,} elements, time against plain loops", bar, value, False
@@ -146,9 +146,9 @@ def bars(results, measured):
     yield "writing gradients, times faster than Dragonbox", 1, value, True
     worst = (measured.get("numerics") or {}).items()
     worst = [value for name, value in worst if ",loss+gradient,n=" in name and not name.startswith("ordinary,")]
-    yield "worst data, loss and gradient, ns an element", 25, max(worst, default=None), False
+    yield "worst data, loss and gradient, ns per element", 25, max(worst, default=None), False
     value = ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), []))
-    yield f"{SMALL} elements, p99 while {LARGE_CALLERS} callers post {LARGEST:,}, against alone", 10, value, False
+    yield f"{SMALL} elements, p99 while {LARGE_CLIENTS} clients post {LARGEST:,}, against alone", 10, value, False
 
 
 def bars_table(rows):

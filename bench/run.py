@@ -27,7 +27,7 @@ MICRO = ("numerics", "decimal", "json_reader")
 class Plan:
     rounds: int
     many_seconds: int  # wrk takes whole seconds
-    one_seconds: float  # a caller's, unless its first answer takes longer
+    one_seconds: float  # a client's, unless its first response takes longer
     few_rounds: int  # for peers against which nothing must hold, which are slow, and for requests under load
 
 
@@ -51,14 +51,14 @@ def ready_answers():
     peer = service().start()
     for size in SIZES:
         answers[size] = WORK / f"answer-{size}.json"
-        answers[size].write_bytes(measure.first_answer(peer, size))
+        answers[size].write_bytes(measure.first_response(peer, size))
     peer.stop()
     return answers
 
 
 def check_answer(peer, expected):
     """A peer that answers something else is no peer. Sums in another order may differ in their last digits."""
-    answer = json.loads(measure.first_answer(peer, SMALL))
+    answer = json.loads(measure.first_response(peer, SMALL))
     for ours, theirs in ((expected["loss"], answer["loss"]),
                          *zip(expected["gradients"]["targets"], answer["gradients"]["targets"])):
         if abs(ours - theirs) > 1e-12 * abs(ours):
@@ -72,7 +72,7 @@ def measure_memory(peers, results):
             continue
         say(f"memory: {peer.label}")
         peer.start()
-        measure.first_answer(peer, SMALL)
+        measure.first_response(peer, SMALL)
         results[peer.key, "memory"] = [measure.memory_an_element(peer)]
         peer.stop()
 
@@ -88,8 +88,8 @@ def measure_round(peers, plan, results, progress):
             if kind == "many":
                 value = measure.many_callers(peer, size, plan.many_seconds)["rate"]
             else:
-                caller = measure.curl_caller if size >= measure.CURL_FROM else measure.one_caller
-                value = caller(peer, size, plan.one_seconds)
+                client = measure.curl_caller if size >= measure.CURL_FROM else measure.one_client
+                value = client(peer, size, plan.one_seconds)
             results.setdefault((peer.key, load), []).append(value)
 
 

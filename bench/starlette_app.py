@@ -1,4 +1,4 @@
-"""starlette_app.py - the same answer from Starlette, Python's json and NumPy. Served by uvicorn."""
+"""starlette_app.py - the same response from Starlette, Python's json and NumPy. Served by uvicorn."""
 import numpy
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
