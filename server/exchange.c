@@ -34,6 +34,7 @@ struct exchange {
     struct work *work;         /* what reads the body; NULL: nothing does */
     bool has_response;         /* it is decided; what still comes of the body is ignored */
     bool is_urgent;
+    const char *allowed_origin; /* Access-Control-Allow-Origin; NULL: none */
     struct response response;
 
     uint64_t started; /* by clock_nanoseconds */
@@ -56,6 +57,9 @@ static void close_work(struct exchange *exchange)
 static void settle(struct exchange *exchange)
 {
     exchange->has_response = true;
+    if (exchange->allowed_origin != NULL) {
+        cors_allow(exchange->allowed_origin, &exchange->response);
+    }
     refusal_note(exchange->response.refusal);
     close_work(exchange);
 }
@@ -142,12 +146,13 @@ static void open_route(struct exchange *exchange, const struct head *head)
     }
 }
 
-static void respond_options(struct exchange *exchange)
+static void respond_options(struct exchange *exchange, const struct head *head)
 {
     const struct route *route = exchange->route;
+    const char *allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS";
     response_begin(&exchange->response, 204);
-    response_add(&exchange->response, "Allow",
-                 route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS");
+    response_add(&exchange->response, "Allow", allow);
+    if (exchange->allowed_origin != NULL) cors_allow_request(head, allow, &exchange->response);
     settle(exchange);
 }
 
@@ -187,6 +192,7 @@ static bool refuse_by_head(struct exchange *exchange, const struct head *head)
 static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
+    exchange->allowed_origin = cors_allowed_origin(&exchange->service->cors, head);
     exchange->route = route_find(&exchange->service->routes, path);
     if (refuse_by_head(exchange, head)) {
         exchange->is_urgent = true;
@@ -194,7 +200,7 @@ static void decide(struct exchange *exchange, const struct head *head)
     }
     bool is_options = strcmp(head->method, "OPTIONS") == 0;
     if (is_options && (exchange->route != NULL || strcmp(path, "*") == 0)) {
-        respond_options(exchange);
+        respond_options(exchange, head);
     } else if (exchange->route == NULL) {
         refuse_path(exchange);
     } else {

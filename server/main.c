@@ -164,6 +164,7 @@ static bool start(struct server *server, const struct options *options)
     connections_init(&server->connections);
     server->service.routes = routes;
     server->service.connections = &server->connections;
+    server->service.cors = options->cors;
     server->service.access_log = options->access_log;
     server->service.max_body = options->max_body;
     server->service.budget.limit = options->max_memory;

@@ -169,6 +169,20 @@ static bool set_tls_key(struct options *options, const char *text)
     return set_file(&options->tls_key, text);
 }
 
+/* One origin or several, with spaces in between, as the environment has them. */
+static bool set_allow_origin(struct options *options, const char *text)
+{
+    struct cors *cors = &options->cors;
+    char *rest = strdup(text); /* lives as long as the program, as all options do */
+    size_t before = cors->count;
+    for (char *origin; (origin = strsep(&rest, " ")) != NULL;) {
+        if (*origin == '\0') continue;
+        if (!cors_is_origin(origin) || cors->count == CORS_ORIGINS_MAX) return false;
+        cors->origins[cors->count++] = origin;
+    }
+    return cors->count > before;
+}
+
 static bool set_access_log(struct options *options, const char *text)
 {
     options->access_log = strcmp(text, "on") == 0;
@@ -219,6 +233,9 @@ static const struct option_row {
     {"tls-cert", "FILE", "none", false,
      "the server's certificate and its chain, PEM: enables HTTPS", "a file", set_tls_cert},
     {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
+    {"allow-origin", "ORIGIN", "none", false,
+     "pages of this origin, or of any (*), may call from a browser; may be repeated",
+     "an origin such as https://example.org, or *, up to 16 of them", set_allow_origin},
     {"access-log", NULL, "off", true, "one line per request on standard error", "on or off",
      set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: one object per line", "text or json",
@@ -318,21 +335,31 @@ enum options_status options_read(struct options *options, int argc, char **argv)
     if (!read_environment(options)) return OPTIONS_BAD;
 
     int chosen;
+    bool has_origins = false;
     while ((chosen = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (chosen == HELP) {
             print_help();
             return OPTIONS_ANSWERED;
-        } else if (chosen == VERSION) {
+        }
+        if (chosen == VERSION) {
             printf("mse-server %s\n", mse_version());
             return OPTIONS_ANSWERED;
-        } else if (chosen == CHECK) {
+        }
+        if (chosen == CHECK) {
             options->check = true;
-        } else if (chosen < ROW) {
+            continue;
+        }
+        if (chosen < ROW) {
             complain_of_word(chosen, argv);
             return OPTIONS_BAD;
-        } else if (!rows[chosen - ROW].set(options, optarg != NULL ? optarg : "on")) {
-            complain("--%s requires %s, not \"%s\"", rows[chosen - ROW].name,
-                     rows[chosen - ROW].wanted, optarg);
+        }
+        const struct option_row *row = &rows[chosen - ROW];
+        if (row->set == set_allow_origin && !has_origins) {
+            options->cors.count = 0; /* the command line wins over the environment */
+            has_origins = true;
+        }
+        if (!row->set(options, optarg != NULL ? optarg : "on")) {
+            complain("--%s requires %s, not \"%s\"", row->name, row->wanted, optarg);
             return OPTIONS_BAD;
         }
     }

@@ -4,6 +4,7 @@
 #define OPTIONS_H
 
 #include "base/log.h"
+#include "http/cors.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct options {
     const char *token_file; /* of bearer tokens; NULL: none needed */
     const char *tls_cert;   /* PEM files; NULL, like tls_key: no TLS */
     const char *tls_key;
+    struct cors cors;
     bool access_log; /* one line per request */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */

@@ -4,6 +4,7 @@
 #define SERVICE_H
 
 #include "base/tensor.h"
+#include "http/cors.h"
 #include "http/route.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ struct service {
     struct route_table routes;
     const struct connections *connections; /* NULL until there are any */
     struct tokens *tokens;                 /* NULL: no token is required */
+    struct cors cors;                      /* whose pages may call from a browser */
     bool access_log;                       /* one line per request */
     uint64_t max_body;                     /* bytes of a request's body */
     struct tensor_budget budget;           /* of all requests' tensors together */

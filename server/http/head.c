@@ -68,6 +68,10 @@ void head_add(struct head *head, const char *name, const char *value)
         head->authorization = value;
     } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
+    } else if (is_named(name, length, "Origin")) {
+        head->origin = value;
+    } else if (is_named(name, length, "Access-Control-Request-Method")) {
+        head->requested_method = value;
     }
 }
 

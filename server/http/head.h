@@ -28,6 +28,8 @@ struct head {
     const char *expect;
     const char *authorization;
     const char *traceparent;
+    const char *origin;
+    const char *requested_method; /* Access-Control-Request-Method */
     const char *accept[HEAD_ACCEPTS_MAX];
     unsigned accepts;            /* of accept */
     unsigned hosts;              /* Host headers */

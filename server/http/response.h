@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RESPONSE_HEADERS_MAX 8
+#define RESPONSE_HEADERS_MAX 12
 
 /* The least room that a body is produced into, in bytes. */
 #define RESPONSE_ROOM_MIN 256

@@ -233,6 +233,47 @@ static void a_token_is_taken_from_a_bearer_header_and_from_nothing_else(void **s
     folder_remove(folder);
 }
 
+/* What a page may do that a browser shows and that is from another origin. */
+static void only_pages_of_allowed_origins_may_call(void **state)
+{
+    static const struct {
+        const char *allowed;
+        const char *origin;
+        const char *told;
+    } rows[] = {{NULL, "https://a.example", NULL},
+                {"https://a.example", NULL, NULL},
+                {"https://a.example", "https://b.example", NULL},
+                {"https://a.example", "https://a.example:8443", NULL},
+                {"https://a.example", "https://a.example", "https://a.example"},
+                {"*", "https://a.example", "*"},
+                {"*", "null", "*"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct response response;
+        struct head head = head_of("OPTIONS", "/mse");
+        head.origin = rows[i].origin;
+        head.requested_method = "POST";
+        service.cors = (struct cors){rows[i].allowed != NULL, {rows[i].allowed}};
+        struct exchange *exchange = exchange_open(&service, &head);
+        assert_true(exchange_respond(exchange, &response));
+        exchange_close(exchange, EXCHANGE_COMPLETE);
+        const char *told = response_find_header(&response, "Access-Control-Allow-Origin");
+        const char *methods = response_find_header(&response, "Access-Control-Allow-Methods");
+        const char *varies = response_find_header(&response, "Vary");
+        if (rows[i].told == NULL) {
+            assert_true(told == NULL && methods == NULL && varies == NULL);
+        } else {
+            assert_string_equal(told, rows[i].told);
+            assert_string_equal(methods, "POST, OPTIONS");
+            assert_int_equal(varies != NULL, strcmp(told, "*") != 0);
+        }
+    }
+    struct head wrong = head_of("POST", "/mse"); /* a problem, too, may be read */
+    wrong.origin = "https://a.example";
+    assert_int_equal(status_of(&wrong, "{", false, "malformed-json"), 400);
+    service.cors.count = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +284,7 @@ int main(void)
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
         cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
+        cmocka_unit_test(only_pages_of_allowed_origins_may_call),
         cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),
     };
     service.routes = routes;

@@ -210,6 +210,29 @@ static void files_are_named_on_the_command_line_or_in_the_environment(void **sta
     unsetenv("MSE_TOKEN_FILE");
 }
 
+static void origins_add_up_and_the_command_line_wins(void **state)
+{
+    struct options options;
+    (void)state;
+    setenv("MSE_ALLOW_ORIGIN", "https://a.example  http://b.example:8080", 1);
+    assert_int_equal(read_one(&options, NULL), OPTIONS_OK);
+    assert_int_equal(options.cors.count, 2);
+    assert_string_equal(options.cors.origins[1], "http://b.example:8080");
+    assert_int_equal(read_one(&options, "--allow-origin=http://[::1]:3000"), OPTIONS_OK);
+    assert_int_equal(options.cors.count, 1);
+    assert_string_equal(options.cors.origins[0], "http://[::1]:3000");
+    unsetenv("MSE_ALLOW_ORIGIN");
+    static const char *const bad[] = {"",           "example.org",           "https://",
+                                      "https://A",  "https://a.example/",    "://a.example",
+                                      "https:/a.b", "https://a.example/x y", "null"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char word[80];
+        snprintf(word, sizeof word, "--allow-origin=%s", bad[i]);
+        if (read_one(&options, word) != OPTIONS_BAD) fail_msg("%s was taken", word);
+        assert_non_null(strstr(said, "--allow-origin requires an origin"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_bad_variable_is_named_in_one_line),
         cmocka_unit_test(the_environment_stands_in_for_the_command_line),
         cmocka_unit_test(files_are_named_on_the_command_line_or_in_the_environment),
+        cmocka_unit_test(origins_add_up_and_the_command_line_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
