@@ -127,7 +127,7 @@ def slowest_hundredth_under_load(peer, size, seconds):
 
 
 def memory_an_element(peer):
-    """Bytes an element that the largest request adds to an idle, fresh process at most."""
+    """Bytes per element that the largest request adds to an idle, fresh process at most."""
     idle = peer.memory("VmRSS")
     one_client(peer, LARGEST, 0)
     return (peer.memory("VmHWM") - idle) / LARGEST

@@ -85,7 +85,7 @@ def peers_table(peers, results):
 
 
 def placed(name):
-    """Row and column of a micro program's value: "data,step,n=N" or "what-who", who being nobody for our own."""
+    """Row and column of a micro program's value: "data,step,n=N" or "what-who", "who" being empty for our own."""
     if name.count(",") == 2:
         data, step, count = name.split(",")
         return f"{data}, {count}", step

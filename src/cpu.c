@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The level plus 1; 0 as long as nobody has asked. Threads that ask at once find the same. */
+/* The level plus 1; 0 until the first question. Threads that ask at once find the same. */
 static atomic_int chosen;
 
 __attribute__((noinline)) bool cpu_use(const char *name)

@@ -1,4 +1,4 @@
-/* test_bearer.c - bearer tokens: who is let in, what the others are told, and a file of tokens that
+/* test_bearer.c - bearer tokens: which clients are let in, what the others get, and a file of tokens that
  * changes. */
 #include "support/certificate.h"
 #include "support/client.h"

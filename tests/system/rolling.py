@@ -60,7 +60,7 @@ class Clients:
                 response = connection.getresponse()
                 wanted.check(response.status, response.read())
                 assert connection.sock is sock, 'the connection is not kept'
-            except Exception as error:  # whatever went wrong, it is told
+            except Exception as error:  # whatever went wrong is reported
                 self.failures.append(f'{type(error).__name__}: {error}')
                 connection = http.client.HTTPConnection(self.address, timeout=service.TIMEOUT)
                 connection.connect()
@@ -198,7 +198,7 @@ class Client(threading.Thread):
         try:
             while self._exchange(next(self.bodies)):
                 time.sleep(PAUSE)
-        except Exception as error:  # whatever went wrong, it is told
+        except Exception as error:  # whatever went wrong is reported
             self.failure = f'{type(error).__name__}: {error}'
         self.line.close()
 
@@ -215,7 +215,7 @@ class Client(threading.Thread):
             return False
         response = http.client.HTTPResponse(self.line, method='POST')
         response.begin()
-        body = response.read()  # of a length that is told: a truncated one is an error
+        body = response.read()  # its length is known: a truncated one is an error
         is_last = response.getheader('Connection') == 'close'
         if response.status == 503:
             assert not is_accepted, 'a request that was accepted was refused'

@@ -69,7 +69,7 @@ class Load:
             request(*arguments)
             self._note(kind)
             return True
-        except Exception as error:  # whatever went wrong, it is told
+        except Exception as error:  # whatever went wrong is reported
             self.failures.append(f'{kind}: {type(error).__name__}: {error}')
             return False
 

@@ -1,4 +1,4 @@
-/* test_metrics.c - what is counted, and how it is told. */
+/* test_metrics.c - what is counted, and how it is printed. */
 #include "base/metrics.h"
 #include "base/refusal.h"
 
