@@ -172,15 +172,14 @@ static bool set_tls_key(struct options *options, const char *text)
 /* One origin or several, with spaces in between, as the environment has them. */
 static bool set_allow_origin(struct options *options, const char *text)
 {
-    struct cors *cors = &options->cors;
-    char *rest = strdup(text); /* lives as long as the program, as all options do */
-    size_t before = cors->count;
-    for (char *origin; (origin = strsep(&rest, " ")) != NULL;) {
-        if (*origin == '\0') continue;
-        if (!cors_is_origin(origin) || cors->count == CORS_ORIGINS_MAX) return false;
-        cors->origins[cors->count++] = origin;
+    bool is_any = false;
+    for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
+        size_t length = strcspn(text, " ");
+        if (!cors_add(&options->cors, text, length)) return false;
+        is_any = true;
+        text += length;
     }
-    return cors->count > before;
+    return is_any;
 }
 
 static bool set_access_log(struct options *options, const char *text)

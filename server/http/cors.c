@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-bool cors_is_origin(const char *text)
+static bool is_origin(const char *text)
 {
     if (strcmp(text, "*") == 0) return true;
     const char *host = strstr(text, "://");
@@ -12,6 +12,17 @@ bool cors_is_origin(const char *text)
     static const char unreserved[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
     return strspn(text, unreserved) == (size_t)(host - 3 - text) && *host != '\0' &&
            strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._:[]") == strlen(host);
+}
+
+bool cors_add(struct cors *cors, const char *text, size_t length)
+{
+    if (cors->count == CORS_ORIGINS_MAX || length >= CORS_ORIGIN_MAX) return false;
+    char *origin = cors->origins[cors->count];
+    memcpy(origin, text, length);
+    origin[length] = '\0';
+    if (!is_origin(origin)) return false;
+    cors->count++;
+    return true;
 }
 
 const char *cors_allowed_origin(const struct cors *cors, const struct head *head)

@@ -10,16 +10,17 @@
 #include <stddef.h>
 
 #define CORS_ORIGINS_MAX 16
+#define CORS_ORIGIN_MAX  272 /* bytes, NUL included: a host has 253 at most */
 
 /* The origins that may call, "https://example.org", or "*" for any. Not changed after start. */
 struct cors {
     size_t count;
-    const char *origins[CORS_ORIGINS_MAX];
+    char origins[CORS_ORIGINS_MAX][CORS_ORIGIN_MAX];
 };
 
-/* Whether the text is an origin: "*", or a scheme, a host and perhaps a port, as browsers send it.
- */
-bool cors_is_origin(const char *text);
+/* Adds an origin, of which length bytes are read: "*", or a scheme, a host and perhaps a port, as
+ * browsers send it. false: it is not one, or there are as many as there may be. */
+bool cors_add(struct cors *cors, const char *text, size_t length);
 
 /* What Access-Control-Allow-Origin is in responses to this head; NULL: nothing, the origin may not
  * call, or the client is no page of another origin. It lives as long as cors. */
