@@ -80,7 +80,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, const struct b
                                                        MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     return peer_respond(connection, text != NULL ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT,
-                       response);
+                        response);
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path,

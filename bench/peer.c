@@ -48,7 +48,7 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
 }
 
 enum MHD_Result peer_respond(struct MHD_Connection *connection, unsigned status,
-                            struct MHD_Response *response)
+                             struct MHD_Response *response)
 {
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);

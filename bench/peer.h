@@ -14,6 +14,6 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
 
 /* Queues a response and drops the client's hold on it. */
 enum MHD_Result peer_respond(struct MHD_Connection *connection, unsigned status,
-                            struct MHD_Response *response);
+                             struct MHD_Response *response);
 
 #endif

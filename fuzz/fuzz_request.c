@@ -1,5 +1,5 @@
-/* fuzz_request.c - a document -> a request and its response, or a problem. Which it must be
- * says cJSON's reading of the document; what the answer must hold, GMP's rationals. */
+/* fuzz_request.c - a document -> a request and its response, or a problem. Which it must be says
+ * cJSON's reading of the document; what the answer must hold, GMP's rationals. */
 #include "input.h"
 #include "opinion.h"
 #include "pool.h"

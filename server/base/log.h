@@ -1,7 +1,7 @@
 /* log.h - lines to standard error, as text or as JSON objects. May be called from any thread; a
- * line is written whole, or, if standard error does not take it at once, not at all: a slow
- * reader of the log holds up no request. The next line that is taken is preceded by one that says
- * how many were lost. */
+ * line is written whole, or, if standard error does not take it at once, not at all: a slow reader
+ * of the log holds up no request. The next line that is taken is preceded by one that says how many
+ * were lost. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -18,8 +18,8 @@ void log_set_format(enum log_format format);
 /* Writes one line: the time, and a message from a printf format. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What happens often is logged at most once per second, with the number of times left out. All
- * zero to begin with. */
+/* What happens often is logged at most once per second, with the number of times left out. All zero
+ * to begin with. */
 struct log_limit {
     _Atomic int64_t next;
     atomic_uint untold;

@@ -1,6 +1,5 @@
 /* system.c - what this process may use of the machine it runs on. Linux: affinity and control
- * groups, version 1 or 2.
- */
+ * groups, version 1 or 2. */
 #include "base/system.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 /* tokens.c - the bearer tokens of which a client must present one: read, kept as digests, reloaded.
- * Knows nothing of HTTP.
- */
+ * Knows nothing of HTTP. */
 #include "base/tokens.h"
 
 #include "base/log.h"

@@ -1,6 +1,5 @@
 /* tokens.h - the bearer tokens of which a client must present one: read, kept as digests, reloaded.
- * Knows nothing of HTTP.
- */
+ * Knows nothing of HTTP. */
 #ifndef TOKENS_H
 #define TOKENS_H
 

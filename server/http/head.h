@@ -10,8 +10,7 @@
 #define HEAD_ACCEPTS_MAX 8 /* Accept headers that are looked at */
 
 /* Strings are NUL-terminated and belong to the caller of head_add; those of headers are NULL where
- * there is no such header.
- */
+ * there is no such header. */
 struct head {
     const char *method;
     const char *target;  /* percent-decoded, without the query */

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 
 /* RFC 9325: TLS 1.2 and 1.3, and of 1.2 only what has forward secrecy by elliptic curves and
- * authenticated encryption.
- */
+ * authenticated encryption. */
 #define TLS_PRIORITIES \
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-AES-128-CBC:-AES-256-CBC"
 

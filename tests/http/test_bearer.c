@@ -1,5 +1,5 @@
-/* test_bearer.c - bearer tokens: which clients are let in, what the others get, and a file of tokens that
- * changes. */
+/* test_bearer.c - bearer tokens: which clients are let in, what the others get, and a file of
+ * tokens that changes. */
 #include "support/certificate.h"
 #include "support/client.h"
 #include "support/cmocka_all.h"

@@ -1,6 +1,5 @@
 /* tls_client.c - handshakes through GnuTLS, for what libcurl hides: versions, ciphers, alerts, the
- * end of a connection.
- */
+ * end of a connection. */
 #include "support/tls_client.h"
 
 #include "support/cmocka_all.h"

@@ -1,6 +1,5 @@
 /* tls_client.h - handshakes through GnuTLS, for what libcurl hides: versions, ciphers, alerts, the
- * end of a connection.
- */
+ * end of a connection. */
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
 

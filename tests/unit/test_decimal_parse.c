@@ -164,8 +164,7 @@ static void an_exponent_makes_up_for_any_count_of_zeros(void **state)
 }
 
 /* Writes the digits of mantissa * 2^exponent, less so many units of the last, and returns the power
- * of ten they count.
- */
+ * of ten they count. */
 static int exact_digits(uint64_t mantissa, int exponent, unsigned less, char *digits)
 {
     mpz_t n, power;
