@@ -45,8 +45,8 @@ KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 # src/decimal/*_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the same.
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
-SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
-TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
+SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lz -lm
+TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lz -lgmp -lm
 
 LIBRARY_UNITS := $(filter-out src/mse/kernel,$(basename $(wildcard src/*.c src/*/*.c))) $(addprefix src/mse/kernel_,$(KERNELS))
 SERVER_UNITS  := $(filter-out server/main,$(basename $(wildcard server/*.[cS] server/*/*.[cS])))

@@ -169,10 +169,20 @@ static bool set_tls_key(struct options *options, const char *text)
     return set_file(&options->tls_key, text);
 }
 
+static bool set_switch(bool *is_on, const char *text)
+{
+    *is_on = strcmp(text, "on") == 0;
+    return *is_on || strcmp(text, "off") == 0;
+}
+
+static bool set_compress(struct options *options, const char *text)
+{
+    return set_switch(&options->compress, text);
+}
+
 static bool set_access_log(struct options *options, const char *text)
 {
-    options->access_log = strcmp(text, "on") == 0;
-    return options->access_log || strcmp(text, "off") == 0;
+    return set_switch(&options->access_log, text);
 }
 
 static bool set_log_format(struct options *options, const char *text)
@@ -218,6 +228,8 @@ static const struct option_row {
     {"tls-cert", "FILE", "none", false,
      "the server's certificate and those that vouch for it, PEM: HTTPS", "a file", set_tls_cert},
     {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
+    {"compress", NULL, "off", true, "compress responses where the client asks", "on or off",
+     set_compress},
     {"access-log", NULL, "off", true, "a line a request on standard error", "on or off",
      set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json",
