@@ -133,7 +133,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics test-clients test-deploy test-systemd \
+    soak test-capacity test-rolling test-metrics test-clients test-compression test-deploy test-systemd \
     test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
@@ -188,6 +188,15 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 
 test-clients: build/mse-server ## generate clients from the contract, in four languages, and call the server (needs npx and tools/deps clients)
 	MSE_SERVER=$< tests/system/clients/clients.py
+
+# Of its own, so that what it brings does not meet what other tests want.
+build/compression/installed:
+	/usr/bin/python3 -m venv build/compression
+	build/compression/bin/pip install --quiet aiohttp==3.14.5 httpx==0.28.1 requests==2.34.2 urllib3==2.8.0
+	touch $@
+
+test-compression: build/mse-server build/compression/installed ## compress and decompress by curl, urllib3, requests, aiohttp and httpx (needs tools/deps compression)
+	MSE_SERVER=$< build/compression/bin/python -B tests/system/compression.py
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh
