@@ -24,6 +24,9 @@ cc.fuzz       := clang
 flags.fuzz    := -O2 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # A slice has a vector and one more element, some jobs have several, and some are not tried the quick way.
 flags.fuzz    += -DJOB_SLICE=9 -DJOB_TRIED_MAX=40 -DJOB_STRETCH=0
+# Short bodies take many calls to decode and to encode.
+flags.fuzz    += -DCODING_DECODED_PIECE=64 -DCODING_DECODED_STEP=256 -DCODING_RECEIVED_STEP=16 \
+    -DCODING_ENCODED_PIECE=256 -DCODING_ENCODED_STEP=1024
 
 # What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
 STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings

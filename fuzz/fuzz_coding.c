@@ -8,25 +8,17 @@
 #include "http/coding.h"
 #include "http/problem.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#define PLAIN_MAX ((size_t)1 << 18) /* --max-body */
+#define PLAIN_MAX ((size_t)1 << 14) /* --max-body */
 
 static struct tensor_budget budget;
 
 struct bytes {
-    char *at; /* PLAIN_MAX and one piece more */
+    char at[2 * PLAIN_MAX];
     size_t length;
 };
-
-static struct bytes new_bytes(void)
-{
-    struct bytes bytes = {malloc(2 * PLAIN_MAX), 0};
-    if (bytes.at == NULL) abort();
-    return bytes;
-}
 
 /* ---- what zlib makes of a body in one go */
 
@@ -61,7 +53,7 @@ static enum opinion inflate_all(const struct input *input, enum coding coding, s
 
 struct sink {
     struct work work;
-    struct bytes received;
+    struct bytes *received;
     size_t part; /* takes so many bytes at once; 0: all */
 };
 
@@ -70,9 +62,9 @@ static size_t receive(struct work *work, const char *bytes, size_t length)
     struct sink *sink = (struct sink *)work;
     must(length > 0);
     size_t taken = sink->part > 0 && sink->part < length ? sink->part : length;
-    must(sink->received.length + taken <= PLAIN_MAX);
-    memcpy(sink->received.at + sink->received.length, bytes, taken);
-    sink->received.length += taken;
+    must(sink->received->length + taken <= PLAIN_MAX);
+    memcpy(sink->received->at + sink->received->length, bytes, taken);
+    sink->received->length += taken;
     return taken;
 }
 
@@ -101,8 +93,9 @@ static void take(void *to, const char *bytes, size_t length)
 
 static void decode(struct input input, enum coding coding, size_t part)
 {
-    struct bytes plain = new_bytes();
-    struct sink sink = {{receive, respond, close_sink}, new_bytes(), part};
+    static struct bytes plain, received;
+    struct sink sink = {{receive, respond, close_sink}, &received, part};
+    plain.length = received.length = 0;
     struct response response;
     uint64_t decoded = 0;
     struct coding_terms terms = {PLAIN_MAX, &budget, problem_respond, &decoded};
@@ -116,12 +109,10 @@ static void decode(struct input input, enum coding coding, size_t part)
     must(sink.work.receive == NULL && budget.used == 0);
     must(response.status == (opinion == GOOD ? 200 : opinion == BAD ? 400 : 413));
     if (opinion == GOOD) {
-        must(sink.received.length == plain.length && decoded == plain.length);
-        must(memcmp(sink.received.at, plain.at, plain.length) == 0);
+        must(received.length == plain.length && decoded == plain.length);
+        must(memcmp(received.at, plain.at, plain.length) == 0);
     }
     response_discard(&response);
-    free(plain.at);
-    free(sink.received.at);
 }
 
 /* ---- a response */
@@ -156,8 +147,9 @@ static void encode(const struct input *input, enum coding coding, bool is_produc
         must(response.body == RESPONSE_CONSTANT);
         return;
     }
-    struct bytes zipped = new_bytes(), plain = new_bytes();
+    static struct bytes zipped, plain;
     size_t length;
+    zipped.length = plain.length = 0;
     while ((length = response.produce(response.source, zipped.at + zipped.length, room)) > 0) {
         must(length <= room);
         zipped.length += length;
@@ -167,8 +159,6 @@ static void encode(const struct input *input, enum coding coding, bool is_produc
     struct input all = {.text = zipped.at, .length = zipped.length};
     must(inflate_all(&all, coding, &plain) == GOOD);
     must(plain.length == input->length && memcmp(plain.at, input->text, plain.length) == 0);
-    free(zipped.at);
-    free(plain.at);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,15 +10,19 @@
 #include <strings.h>
 #include <zlib.h>
 
-/* Bytes. */
-#define DECODED_PIECE ((size_t)64 << 10)   /* handed on at once; small enough for a CPU's cache */
-#define DECODED_STEP  ((size_t)256 << 10)  /* one call decodes: at most some milliseconds' work */
-#define RECEIVED_STEP ((size_t)16 << 10)   /* one call takes, for what decodes to nothing: headers \
-                                            */
-#define ENCODED_PIECE  ((size_t)16 << 10)  /* encoded at once */
-#define ENCODED_STEP   ((size_t)128 << 10) /* one call encodes: at most some milliseconds' work */
-#define ENCODED_MIN    1024                /* a smaller body gains nothing */
-#define ENCODING_LEVEL 1                   /* a tenth of the transport's speed; others are slower */
+/* Bytes. The fuzz targets set these to less. */
+#ifndef CODING_DECODED_PIECE
+#define CODING_DECODED_PIECE ((size_t)64 << 10)  /* handed on at once; fits a CPU's cache */
+#define CODING_DECODED_STEP  ((size_t)256 << 10) /* one call decodes: a millisecond's work */
+#define CODING_RECEIVED_STEP ((size_t)16 << 10)  /* one call takes: it may decode to nothing */
+#define CODING_ENCODED_PIECE ((size_t)16 << 10)  /* encoded at once */
+#define CODING_ENCODED_STEP  ((size_t)128 << 10) /* one call encodes: two milliseconds' work */
+#endif
+
+#define ENCODED_MIN    1024 /* bytes: a smaller body gains nothing */
+#define ENCODING_LEVEL 1    /* zlib's fastest; any other costs far more time than bytes */
+
+_Static_assert(CODING_ENCODED_PIECE >= RESPONSE_ROOM_MIN, "the plain body is produced into it");
 
 /* What zlib allocates, by zconf.h: a window of 2^15 bytes and 7 KB; (1 << (15 + 2)) + (1 << (8 +
  * 9)) and 6 KB. */
@@ -110,7 +114,7 @@ struct decoder {
     bool is_at_end;  /* of the body, or of a member of gzip, with nothing after it yet */
     size_t at, held; /* what the inner work has not taken yet: its place and length in piece */
     z_stream stream;
-    Bytef piece[DECODED_PIECE];
+    Bytef piece[CODING_DECODED_PIECE];
 };
 
 /* The inner work is not wanted any more, nor the memory that it holds. */
@@ -174,7 +178,7 @@ static bool advance(struct decoder *decoder)
 {
     size_t decoded = 0;
     while (decoder->inner != NULL) {
-        if (!hand_on(decoder) || decoded >= DECODED_STEP) return false;
+        if (!hand_on(decoder) || decoded >= CODING_DECODED_STEP) return false;
         enum decoder_fault fault = decode_piece(decoder);
         if (fault != DECODER_NO_FAULT) {
             fail(decoder, fault);
@@ -189,7 +193,7 @@ static bool advance(struct decoder *decoder)
 static size_t receive(struct work *work, const char *bytes, size_t length)
 {
     struct decoder *decoder = (struct decoder *)work;
-    size_t offered = length < RECEIVED_STEP ? length : RECEIVED_STEP;
+    size_t offered = length < CODING_RECEIVED_STEP ? length : CODING_RECEIVED_STEP;
     decoder->stream.next_in = (z_const Bytef *)bytes;
     decoder->stream.avail_in = (uInt)offered;
     advance(decoder);
@@ -278,7 +282,7 @@ struct encoder {
     bool is_done;          /* and all of the encoded one has been written */
     struct tensor_budget *budget;
     z_stream stream;
-    Bytef piece[ENCODED_PIECE];
+    Bytef piece[CODING_ENCODED_PIECE];
 };
 
 /* Gives zlib the next piece of the plain body. A new kind of body gets its case here. */
@@ -292,7 +296,7 @@ static void read_piece(struct encoder *encoder)
     case RESPONSE_CONSTANT:
     case RESPONSE_WHOLE:
         length = plain->length - encoder->at;
-        if (length > ENCODED_PIECE) length = ENCODED_PIECE;
+        if (length > CODING_ENCODED_PIECE) length = CODING_ENCODED_PIECE;
         encoder->stream.next_in = (z_const Bytef *)plain->text + encoder->at;
         encoder->at += length;
         break;
@@ -316,11 +320,13 @@ static size_t produce(void *source, char *out, size_t room)
     stream->avail_out = (uInt)room;
     while (stream->avail_out > 0 && !encoder->is_done) {
         if (stream->avail_in == 0 && !encoder->has_all) {
-            if (taken >= ENCODED_STEP && stream->avail_out < room) break;
+            if (taken >= CODING_ENCODED_STEP && stream->avail_out < room) break;
             read_piece(encoder);
             taken += stream->avail_in;
         }
-        int flush = encoder->has_all ? Z_FINISH : taken >= ENCODED_STEP ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+        int flush = encoder->has_all               ? Z_FINISH
+                    : taken >= CODING_ENCODED_STEP ? Z_SYNC_FLUSH
+                                                   : Z_NO_FLUSH;
         encoder->is_done = deflate(stream, flush) == Z_STREAM_END;
     }
     return room - stream->avail_out;
