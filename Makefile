@@ -24,6 +24,9 @@ cc.fuzz       := clang
 flags.fuzz    := -O2 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # A slice has a vector and one more element, some jobs have several, and some are not tried the quick way.
 flags.fuzz    += -DJOB_SLICE=9 -DJOB_TRIED_MAX=40 -DJOB_STRETCH=0
+# Short bodies take many calls to decode and to encode.
+flags.fuzz    += -DCODING_DECODED_PIECE=64 -DCODING_DECODED_STEP=256 -DCODING_RECEIVED_STEP=16 \
+    -DCODING_ENCODED_PIECE=256 -DCODING_ENCODED_STEP=1024
 
 # What `make lint` compiles, whatever CC is: nothing may be warned of, and gcc's analyzer has its say.
 STRICT      := -Werror -Wmissing-prototypes -Wundef -Wvla -Wwrite-strings
@@ -45,8 +48,8 @@ KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 # src/decimal/*_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the same.
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
-SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lm
-TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lgmp -lm
+SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lz -lm
+TEST_LIBS   := -lcmocka -lcurl -lgnutls -lcjson -lz -lgmp -lm
 
 LIBRARY_UNITS := $(filter-out src/mse/kernel,$(basename $(wildcard src/*.c src/*/*.c))) $(addprefix src/mse/kernel_,$(KERNELS))
 SERVER_UNITS  := $(filter-out server/main,$(basename $(wildcard server/*.[cS] server/*/*.[cS])))
@@ -133,7 +136,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics test-clients test-deploy test-systemd \
+    soak test-capacity test-rolling test-metrics test-clients test-compression test-deploy test-systemd \
     test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
@@ -188,6 +191,15 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 
 test-clients: build/mse-server ## generate clients from the contract, in four languages, and call the server (needs npx and tools/deps clients)
 	MSE_SERVER=$< tests/system/clients/clients.py
+
+# Of its own, so that what it brings does not meet what other tests want.
+build/compression/installed:
+	/usr/bin/python3 -m venv build/compression
+	build/compression/bin/pip install --quiet aiohttp==3.14.5 httpx==0.28.1 requests==2.34.2 urllib3==2.8.0
+	touch $@
+
+test-compression: build/mse-server build/compression/installed ## compress and decompress by curl, urllib3, requests, aiohttp and httpx (needs tools/deps compression)
+	MSE_SERVER=$< build/compression/bin/python -B tests/system/compression.py
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh

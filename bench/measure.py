@@ -1,11 +1,13 @@
 """measure.py - single measurements: of requests through wrk, curl and client.c, of memory, and of the micro programs."""
 import concurrent.futures
+import gzip
 import http.client
 import json
 import random
 import statistics
 import subprocess
 import time
+import zlib
 
 from peers import ROOT, WORK
 
@@ -14,6 +16,7 @@ LARGEST = SIZES[-1]
 CONNECTIONS = 32
 LARGE_CLIENTS = 4
 CURL_FROM = 100_000  # elements; below, what curl itself takes would count for too much
+INFLATED_PIECE = 16384  # bytes: about what the server reads at once
 CURL_REQUESTS_MAX = 200  # of one process
 
 # A server sees a body again only after this many others: what a processor remembers of one must not help.
@@ -90,22 +93,43 @@ def one_body(size, index):
     return file
 
 
-def curl(peer, size, count):
+def zipped_body(size):
+    """The file that holds the first body, as gzip compresses it."""
+    file = one_body(size, 0).with_suffix(".json.gz")
+    if not file.exists():
+        file.write_bytes(gzip.compress(one_body(size, 0).read_bytes(), 6))
+    return file
+
+
+def inflate(size):
+    """The time that zlib takes for the compressed body alone, in seconds."""
+    zipped = zipped_body(size).read_bytes()
+    pieces = [zipped[i:i + INFLATED_PIECE] for i in range(0, len(zipped), INFLATED_PIECE)]
+    stream = zlib.decompressobj(zlib.MAX_WBITS + 16)
+    start = time.perf_counter()
+    for piece in pieces:
+        stream.decompress(piece)
+    return time.perf_counter() - start
+
+
+def curl(peer, size, count, is_zipped=False):
     """The times that curl takes for each of so many requests on one connection, in seconds."""
     words = []
     for turn in range(count):
         words += ["--next"] if turn > 0 else []
         words += ["--silent", "--show-error", "--fail", "--header", "Content-Type: application/json"]
-        words += ["--data-binary", f"@{one_body(size, turn % BODIES[size])}", "--output", "/dev/null"]
+        words += ["--header", "Content-Encoding: gzip"] if is_zipped else []
+        file = zipped_body(size) if is_zipped else one_body(size, turn % BODIES[size])
+        words += ["--data-binary", f"@{file}", "--output", "/dev/null"]
         words += ["--write-out", "%{time_total}\n", f"http://127.0.0.1:{peer.port}{path(peer, size)}"]
     return [float(line) for line in run(["curl", *words]).split()]
 
 
-def curl_caller(peer, size, seconds):
+def curl_caller(peer, size, seconds, is_zipped=False):
     """The median time of curl's requests one after another, in seconds; those of the first process warm up."""
-    first = curl(peer, size, 1)
-    count = round(seconds / first[0])
-    return statistics.median(curl(peer, size, min(count, CURL_REQUESTS_MAX))) if count > 1 else first[0]
+    first = curl(peer, size, 1, is_zipped)
+    count = min(round(seconds / first[0]), CURL_REQUESTS_MAX)
+    return statistics.median(curl(peer, size, count, is_zipped)) if count > 1 else first[0]
 
 
 def one_client(peer, size, seconds):

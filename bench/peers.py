@@ -134,5 +134,5 @@ def settings(file):
 
 def check_same_transport():
     """The transport alone is measured with the service's own settings, or not at all."""
-    if settings("server/http.c") != settings("bench/peer.c"):
-        raise RuntimeError("bench/peer.c sets libmicrohttpd up otherwise than server/http.c does")
+    if settings("server/net/daemon.c") != settings("bench/peer.c"):
+        raise RuntimeError("bench/peer.c sets libmicrohttpd up otherwise than server/net/daemon.c does")

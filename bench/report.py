@@ -136,6 +136,9 @@ def bars(results, measured):
     yield f"{rate} the transport alone", 0.88, against("transport", ("many", SMALL)), True
     yield f"{rate} nginx, a ready response", 1.0, against("nginx", ("many", SMALL)), True
     yield f"{LARGEST:,} elements, bytes per element above idle", 20, memory and statistics.median(memory), False
+    parts = [sum(both) for both in zip(results.get("plain", []), results.get("inflate", []))]
+    value = ratio(results.get("gzip", []), parts)
+    yield f"{LARGEST:,} elements in gzip, time against zlib alone and the plain request", 1.15, value, False
     for bar, size in ((1.4, 4_000_000), (2.5, 100_000)):
         value = micro("numerics", f"ordinary,loss+gradient/plain,n={size}")
         yield f"loss and gradient of {size:,} elements, time against plain loops", bar, value, False

@@ -104,6 +104,15 @@ def measure_under_load(peers, plan, results):
             results.setdefault((peer.key, "loaded"), []).append(loaded)
 
 
+def measure_compression(peer, plan, results):
+    """The largest request plain and compressed, and zlib's own part in it."""
+    for turn in range(plan.rounds):
+        say(f"compressed requests, {turn + 1} of {plan.rounds}")
+        results.setdefault("plain", []).append(measure.curl_caller(peer, LARGEST, plan.one_seconds))
+        results.setdefault("gzip", []).append(measure.curl_caller(peer, LARGEST, plan.one_seconds, is_zipped=True))
+        results.setdefault("inflate", []).append(measure.inflate(LARGEST))
+
+
 def measure_peers(plan, results):
     answers = ready_answers()
     expected = json.loads(answers[SMALL].read_text())
@@ -118,6 +127,7 @@ def measure_peers(plan, results):
         first = turn % len(those)
         measure_round(those[first:] + those[:first], plan, results, f"round {turn + 1} of {plan.rounds}")
     measure_under_load(peers[:2], plan, results)
+    measure_compression(peers[0], plan, results)
     for peer in peers:
         peer.stop()
     return peers

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/tokens.h"
+#include "http/coding.h"
 #include "http/problem.h"
 
 #include <inttypes.h>
@@ -35,10 +36,13 @@ struct exchange {
     bool has_response;         /* it is decided; what still comes of the body is ignored */
     bool is_urgent;
     const char *allowed_origin; /* Access-Control-Allow-Origin; NULL: none */
+    bool is_encoded;            /* the body has a content coding */
+    enum coding response_coding;
     struct response response;
 
     uint64_t started; /* by clock_nanoseconds */
     uint64_t received;
+    uint64_t decoded; /* of received: the same without its content coding */
     uint64_t sent;
     uint64_t elements;
     unsigned status; /* 0: not answered yet */
@@ -64,12 +68,24 @@ static void settle(struct exchange *exchange)
     close_work(exchange);
 }
 
+static void (*refuse_of(const struct route *route))(const struct problem *, struct response *)
+{
+    return route != NULL && route->refuse != NULL ? route->refuse : problem_respond;
+}
+
 static void settle_problem(struct exchange *exchange, const struct problem *problem)
 {
-    const struct route *route = exchange->route;
-    bool is_special = route != NULL && route->refuse != NULL;
-    (is_special ? route->refuse : problem_respond)(problem, &exchange->response);
+    refuse_of(exchange->route)(problem, &exchange->response);
     settle(exchange);
+}
+
+static void refuse_coding(struct exchange *exchange)
+{
+    struct problem problem;
+    problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
+                "The Content-Encoding must be one of: " CODING_NAMES "; or send none.");
+    settle_problem(exchange, &problem);
+    response_add(&exchange->response, "Accept-Encoding", CODING_NAMES);
 }
 
 static bool is_allowed(const struct route *route, const char *method)
@@ -125,6 +141,43 @@ static void refuse_while_draining(struct exchange *exchange)
     settle_problem(exchange, &problem);
 }
 
+/* Puts a decoder before the route's work. */
+static void decode(struct exchange *exchange, enum coding coding)
+{
+    struct service *service = exchange->service;
+    struct coding_terms terms = {.max_body = service->max_body,
+                                 .budget = &service->budget,
+                                 .refuse = refuse_of(exchange->route),
+                                 .decoded = &exchange->decoded};
+    struct work *decoder = coding_decode(coding, exchange->work, &terms);
+    if (decoder != NULL) {
+        exchange->work = decoder;
+        return;
+    }
+    struct problem problem;
+    problem_set_out_of_memory(&problem);
+    settle_problem(exchange, &problem);
+}
+
+/* Opens the route's work. Neither it nor the route knows of content codings. */
+static void open_work(struct exchange *exchange, const struct head *head)
+{
+    struct service *service = exchange->service;
+    enum coding coding = coding_of_request(head);
+    if (coding == CODING_UNKNOWN) {
+        refuse_coding(exchange);
+        return;
+    }
+    exchange->work = exchange->route->open(service, head, &exchange->response);
+    if (exchange->work == NULL) {
+        settle(exchange);
+        return;
+    }
+    if (service->compress) exchange->response_coding = coding_for_response(head);
+    exchange->is_encoded = coding != CODING_IDENTITY;
+    if (exchange->is_encoded) decode(exchange, coding);
+}
+
 static void open_route(struct exchange *exchange, const struct head *head)
 {
     const struct route *route = exchange->route;
@@ -141,8 +194,7 @@ static void open_route(struct exchange *exchange, const struct head *head)
         route->respond(service, head, &exchange->response);
         settle(exchange);
     } else {
-        exchange->work = route->open(service, head, &exchange->response);
-        if (exchange->work == NULL) settle(exchange);
+        open_work(exchange, head);
     }
 }
 
@@ -238,7 +290,10 @@ struct exchange *exchange_open(struct service *service, const struct head *head)
     exchange->work = NULL;
     exchange->has_response = false;
     exchange->started = clock_nanoseconds();
+    exchange->is_encoded = false;
+    exchange->response_coding = CODING_IDENTITY;
     exchange->received = 0;
+    exchange->decoded = 0;
     exchange->sent = 0;
     exchange->elements = 0;
     exchange->status = 0;
@@ -264,13 +319,26 @@ size_t exchange_receive(struct exchange *exchange, const char *bytes, size_t len
     }
     size_t taken = work != NULL ? work->receive(work, bytes, length) : length;
     exchange->received += taken;
+    if (!exchange->is_encoded) exchange->decoded += taken;
     return taken;
+}
+
+/* Errors are never encoded: they are small, and must be readable whatever else is wrong. */
+static void encode(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+    struct response *response = &exchange->response;
+    if (!service->compress || response->status != 200) return;
+    response_add(response, "Vary", "Accept-Encoding");
+    if (exchange->response_coding != CODING_IDENTITY)
+        coding_encode(exchange->response_coding, response, &service->budget);
 }
 
 bool exchange_respond(struct exchange *exchange, struct response *response)
 {
     if (!exchange->has_response) {
         if (!exchange->work->respond(exchange->work, &exchange->response)) return false;
+        encode(exchange);
         settle(exchange);
     }
     *response = exchange->response;
@@ -305,6 +373,7 @@ static void note_end(const struct exchange *exchange, bool is_complete)
                                                     .is_incomplete = is_incomplete,
                                                     .nanoseconds = nanoseconds,
                                                     .bytes_received = exchange->received,
+                                                    .bytes_decoded = exchange->decoded,
                                                     .bytes_sent = exchange->sent,
                                                     .elements = exchange->elements});
     if (!service->access_log) return;
@@ -315,6 +384,7 @@ static void note_end(const struct exchange *exchange, bool is_complete)
                                       .status = exchange->status,
                                       .is_incomplete = is_incomplete,
                                       .bytes_received = exchange->received,
+                                      .bytes_decoded = exchange->decoded,
                                       .bytes_sent = exchange->sent,
                                       .elements = exchange->elements,
                                       .nanoseconds = nanoseconds});

@@ -166,6 +166,7 @@ static bool start(struct server *server, const struct options *options)
     server->service.connections = &server->connections;
     server->service.cors = options->cors;
     server->service.access_log = options->access_log;
+    server->service.compress = options->compress;
     server->service.max_body = options->max_body;
     server->service.budget.limit = options->max_memory;
 

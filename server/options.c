@@ -182,10 +182,20 @@ static bool set_allow_origin(struct options *options, const char *text)
     return is_any;
 }
 
+static bool set_switch(bool *is_on, const char *text)
+{
+    *is_on = strcmp(text, "on") == 0;
+    return *is_on || strcmp(text, "off") == 0;
+}
+
+static bool set_compress(struct options *options, const char *text)
+{
+    return set_switch(&options->compress, text);
+}
+
 static bool set_access_log(struct options *options, const char *text)
 {
-    options->access_log = strcmp(text, "on") == 0;
-    return options->access_log || strcmp(text, "off") == 0;
+    return set_switch(&options->access_log, text);
 }
 
 static bool set_log_format(struct options *options, const char *text)
@@ -235,6 +245,8 @@ static const struct option_row {
     {"allow-origin", "ORIGIN", "none", false,
      "pages of this origin, or of any (*), may call from a browser; may be repeated",
      "an origin such as https://example.org, or *, up to 16 of them", set_allow_origin},
+    {"compress", NULL, "off", true, "compress responses where the client asks", "on or off",
+     set_compress},
     {"access-log", NULL, "off", true, "one line per request on standard error", "on or off",
      set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: one object per line", "text or json",

@@ -26,6 +26,7 @@ struct options {
     const char *tls_key;
     struct cors cors;
     bool access_log; /* one line per request */
+    bool compress;   /* responses, where the client asks */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */
 };

@@ -21,7 +21,8 @@ struct service {
     struct tokens *tokens;                 /* NULL: no token is required */
     struct cors cors;                      /* whose pages may call from a browser */
     bool access_log;                       /* one line per request */
-    uint64_t max_body;                     /* bytes of a request's body */
+    bool compress;                         /* responses, where the client asks */
+    uint64_t max_body;                     /* bytes of a request's body, and of it decoded */
     struct tensor_budget budget;           /* of all requests' tensors together */
     atomic_size_t requests;                /* in flight: from the head to the end of the response */
     atomic_bool draining;                  /* no new work is taken */

@@ -164,10 +164,10 @@ void log_request(const struct log_request *request)
     double milliseconds = (double)microseconds / 1000;
 
     if (chosen == LOG_TEXT) {
-        log_line("%s \"%s %s\" %u in=%" PRIu64 " out=%" PRIu64 " elements=%" PRIu64
-                 " ms=%.3f trace=%s%s",
+        log_line("%s \"%s %s\" %u in=%" PRIu64 " decoded=%" PRIu64 " out=%" PRIu64
+                 " elements=%" PRIu64 " ms=%.3f trace=%s%s",
                  request->peer, method, path, request->status, request->bytes_received,
-                 request->bytes_sent, request->elements, milliseconds,
+                 request->bytes_decoded, request->bytes_sent, request->elements, milliseconds,
                  request->trace_id[0] != '\0' ? request->trace_id : "-",
                  request->is_incomplete ? " incomplete" : "");
         return;
@@ -178,6 +178,7 @@ void log_request(const struct log_request *request)
     cJSON_AddStringToObject(object, "path", path);
     cJSON_AddNumberToObject(object, "status", request->status);
     cJSON_AddNumberToObject(object, "bytes_received", (double)request->bytes_received);
+    cJSON_AddNumberToObject(object, "bytes_decoded", (double)request->bytes_decoded);
     cJSON_AddNumberToObject(object, "bytes_sent", (double)request->bytes_sent);
     cJSON_AddNumberToObject(object, "elements", (double)request->elements);
     cJSON_AddNumberToObject(object, "milliseconds", milliseconds);

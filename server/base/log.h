@@ -38,6 +38,7 @@ struct log_request {
     unsigned status;      /* 0: the connection was lost before a response */
     bool is_incomplete;   /* it was lost while the response was sent */
     uint64_t bytes_received;
+    uint64_t bytes_decoded; /* the same without its content coding */
     uint64_t bytes_sent;
     uint64_t elements;
     uint64_t nanoseconds;

@@ -39,7 +39,7 @@ static struct {
         durations[METRICS_ROUTES_MAX][COUNT(buckets)]; /* of the bucket alone, not of those below */
     _Atomic uint64_t nanoseconds[METRICS_ROUTES_MAX];
     _Atomic uint64_t incomplete;
-    _Atomic uint64_t bytes_received, bytes_sent, elements;
+    _Atomic uint64_t bytes_received, bytes_decoded, bytes_sent, elements;
 } counters;
 
 static void add(_Atomic uint64_t *counter, uint64_t amount)
@@ -66,6 +66,7 @@ void metrics_count_request(const struct metrics_request *request)
     add(&counters.nanoseconds[request->route], request->nanoseconds);
     if (request->is_incomplete) add(&counters.incomplete, 1);
     add(&counters.bytes_received, request->bytes_received);
+    add(&counters.bytes_decoded, request->bytes_decoded);
     add(&counters.bytes_sent, request->bytes_sent);
     add(&counters.elements, request->elements);
 }
@@ -169,6 +170,9 @@ char *metrics_print(const struct metrics_gauges *gauges, size_t *length)
     print_one(out, "mse_http_requests_in_flight", "gauge", "Requests in flight.", gauges->requests);
     print_one(out, "mse_http_request_bytes_total", "counter", "Bytes of request bodies.",
               value(&counters.bytes_received));
+    print_one(out, "mse_http_request_decoded_bytes_total", "counter",
+              "Bytes of request bodies without their content coding.",
+              value(&counters.bytes_decoded));
     print_one(out, "mse_http_response_bytes_total", "counter", "Bytes of response bodies.",
               value(&counters.bytes_sent));
     print_one(out, "mse_elements_total", "counter",

@@ -19,7 +19,8 @@ struct metrics_request {
     unsigned status;         /* 0: the connection was lost before a response */
     bool is_incomplete;      /* the connection was lost while the response was sent */
     uint64_t nanoseconds;    /* from its head to the end of its response */
-    uint64_t bytes_received; /* of its body */
+    uint64_t bytes_received; /* of its body, as it came */
+    uint64_t bytes_decoded;  /* of its body without its content coding */
     uint64_t bytes_sent;     /* of its response's body */
     uint64_t elements;       /* of its predictions */
 };

@@ -18,7 +18,7 @@
 #define ROOM_MAX       (SIZE_MAX / sizeof(double) / 4)
 #define TRIM_FROM      512 /* 4 KiB: less is not worth a call of realloc */
 
-static bool charge(struct tensor_budget *budget, size_t bytes)
+bool tensor_charge(struct tensor_budget *budget, size_t bytes)
 {
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {
@@ -28,7 +28,7 @@ static bool charge(struct tensor_budget *budget, size_t bytes)
     return true;
 }
 
-static void discharge(struct tensor_budget *budget, size_t bytes)
+void tensor_discharge(struct tensor_budget *budget, size_t bytes)
 {
     atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
 }
@@ -87,9 +87,9 @@ static bool make_room(struct tensor *tensor)
 bool tensor_grow(struct tensor *tensor)
 {
     size_t more = growth(tensor->capacity);
-    if (!charge(tensor->budget, more * sizeof(double))) return false;
+    if (!tensor_charge(tensor->budget, more * sizeof(double))) return false;
     if (tensor->capacity + more > tensor->room && !make_room(tensor)) {
-        discharge(tensor->budget, more * sizeof(double));
+        tensor_discharge(tensor->budget, more * sizeof(double));
         return false;
     }
     tensor->capacity += more;
@@ -101,7 +101,7 @@ void tensor_trim(struct tensor *tensor)
     if (tensor->room - tensor->length < TRIM_FROM || tensor->length == 0) return;
     double *values = realloc(tensor->values, tensor->length * sizeof(double));
     if (values == NULL) return;
-    discharge(tensor->budget, (tensor->capacity - tensor->length) * sizeof(double));
+    tensor_discharge(tensor->budget, (tensor->capacity - tensor->length) * sizeof(double));
     tensor->values = values;
     tensor->room = tensor->capacity = tensor->length;
 }
@@ -110,7 +110,7 @@ void tensor_free(struct tensor *tensor)
 {
     if (tensor == NULL || tensor->capacity == 0) return;
     free(tensor->values);
-    discharge(tensor->budget, tensor->capacity * sizeof(double));
+    tensor_discharge(tensor->budget, tensor->capacity * sizeof(double));
     tensor_init(tensor, tensor->budget);
 }
 

@@ -9,11 +9,17 @@
 
 #define TENSOR_RANK_MAX 32
 
-/* Bytes that all tensors together may occupy. May be used from any number of threads at once. */
+/* Bytes that all tensors, and what else grows with the requests, may occupy together. May be used
+ * from any number of threads at once. */
 struct tensor_budget {
     atomic_size_t used; /* bytes */
     size_t limit;       /* bytes; not changed after start */
 };
+
+/* Charges a budget for memory that is about to be allocated, whatever for; false: it is spent, and
+ * nothing has changed. Gives back what was charged. */
+bool tensor_charge(struct tensor_budget *budget, size_t bytes);
+void tensor_discharge(struct tensor_budget *budget, size_t bytes);
 
 /* Owned by one request. values[0..length-1] in row-major order; the product of shape[0..rank-1] is
  * length once the whole array has been read. */

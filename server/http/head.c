@@ -52,6 +52,9 @@ void head_add(struct head *head, const char *name, const char *value)
         head->hosts++;
     } else if (is_named(name, length, "Accept")) {
         if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
+    } else if (is_named(name, length, "Accept-Encoding")) {
+        if (head->accept_encodings < HEAD_ACCEPTS_MAX)
+            head->accept_encoding[head->accept_encodings++] = value;
     } else if (is_named(name, length, "Content-Type")) {
         head->content_type = value;
     } else if (is_named(name, length, "Content-Length")) {
@@ -59,6 +62,7 @@ void head_add(struct head *head, const char *name, const char *value)
         head->content_lengths++;
     } else if (is_named(name, length, "Content-Encoding")) {
         head->content_encoding = value;
+        head->content_encodings++;
     } else if (is_named(name, length, "Transfer-Encoding")) {
         head->transfer_encoding = value;
         head->transfer_encodings++;
@@ -128,11 +132,6 @@ const char *head_bearer_token(const struct head *head, size_t *length)
 bool head_content_is(const struct head *head, const char *media_type)
 {
     return head->content_type != NULL && media_type_is(head->content_type, media_type);
-}
-
-bool head_is_encoded(const struct head *head)
-{
-    return head->content_encoding != NULL && !is_equal(head->content_encoding, "identity");
 }
 
 unsigned head_quality(const struct head *head, const char *media_type)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define HEAD_ACCEPTS_MAX 8 /* Accept headers that are looked at */
+#define HEAD_ACCEPTS_MAX 8 /* Accept, and Accept-Encoding, headers that are looked at */
 
 /* Strings are NUL-terminated and belong to the caller of head_add; those of headers are NULL where
  * there is no such header. */
@@ -30,7 +30,10 @@ struct head {
     const char *origin;
     const char *requested_method; /* Access-Control-Request-Method */
     const char *accept[HEAD_ACCEPTS_MAX];
+    const char *accept_encoding[HEAD_ACCEPTS_MAX];
     unsigned accepts;            /* of accept */
+    unsigned accept_encodings;   /* of accept_encoding */
+    unsigned content_encodings;  /* Content-Encoding headers */
     unsigned hosts;              /* Host headers */
     unsigned content_lengths;    /* Content-Length headers */
     unsigned transfer_encodings; /* Transfer-Encoding headers */
@@ -58,9 +61,6 @@ const char *head_bearer_token(const struct head *head, size_t *length);
 
 /* Whether the Content-Type names this media type, parameters aside. */
 bool head_content_is(const struct head *head, const char *media_type);
-
-/* Whether the body has a Content-Encoding other than identity. */
-bool head_is_encoded(const struct head *head);
 
 /* How much the Accept headers want a response of this media type, in thousandths; 0: not at all. */
 unsigned head_quality(const struct head *head, const char *media_type);

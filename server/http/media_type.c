@@ -38,10 +38,11 @@ bool media_type_is(const char *content_type, const char *media_type)
 }
 
 /* How closely a media range matches: 0 not at all, 1 as any, 2 by its type, 3 by type and subtype.
- */
+ * A coding is matched as any or by its name. */
 static int match(const char *p, const char *end, const char *media_type)
 {
     const char *slash = strchr(media_type, '/');
+    if (slash == NULL) return equals(p, end, media_type) ? 3 : equals(p, end, "*");
     size_t type_length = (size_t)(slash - media_type);
     if (equals(p, end, "*/*")) return 1;
     if ((size_t)(end - p) == type_length + 2 && strncasecmp(p, media_type, type_length + 1) == 0 &&

@@ -16,7 +16,8 @@ struct media_type_choice {
     unsigned quality; /* of that range, in thousandths */
 };
 
-/* Takes one Accept header into account. */
+/* Takes one Accept header into account; or one Accept-Encoding header, of which the same holds for
+ * a coding in the place of the media type. */
 void media_type_choose(struct media_type_choice *choice, const char *accept,
                        const char *media_type);
 

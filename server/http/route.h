@@ -13,7 +13,8 @@ struct service;
 /* What is done with the body of one request. An endpoint puts this at the beginning of its own
  * structure. */
 struct work {
-    /* Takes bytes of the body, all that is offered or the first part of it, and returns how many.
+    /* Takes bytes of the body, all that is offered, the first part of it or none while it is busy
+     * with those before, and returns how many.
      * The rest is offered again after other requests have had their turn. */
     size_t (*receive)(struct work *work, const char *bytes, size_t length);
 

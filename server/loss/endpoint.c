@@ -100,15 +100,6 @@ static struct work *refuse_content(struct response *response)
     return NULL;
 }
 
-static struct work *refuse_coding(struct response *response)
-{
-    struct problem problem;
-    problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
-                "The body must be sent without a Content-Encoding.");
-    problem_respond(&problem, response);
-    return NULL;
-}
-
 static struct work *refuse_accept(struct response *response)
 {
     struct problem problem;
@@ -143,7 +134,6 @@ struct work *endpoint_open(struct service *service, const struct head *head,
 {
     const struct codec *request_codec = codecs_for_request(head);
     if (request_codec == NULL) return refuse_content(response);
-    if (head_is_encoded(head)) return refuse_coding(response);
     const struct codec *response_codec = codecs_for_response(head, request_codec);
     if (response_codec == NULL) return refuse_accept(response);
     return endpoint_begin(service, head, request_codec, response_codec, response);

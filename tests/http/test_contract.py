@@ -135,7 +135,7 @@ def check_response(method, path, response):
         else:
             check_schema(int(value) if header['schema'].get('type') == 'integer' else value, header['schema'])
     if method != 'HEAD':
-        for name in ('Allow', 'Retry-After', 'WWW-Authenticate'):
+        for name in ('Accept-Encoding', 'Allow', 'Content-Encoding', 'Retry-After', 'Vary', 'WWW-Authenticate'):
             assert response.getheader(name) is None or name in headers, f'{response.status} has {name}'
     content = listed.get('content', {})
     if method == 'HEAD' or not content:

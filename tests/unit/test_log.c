@@ -24,6 +24,7 @@ static const struct log_request hostile = {.peer = "127.0.0.1:5",
                                            .trace_id = "0af7651916cd43dd8448eb211c80319c",
                                            .status = 404,
                                            .bytes_received = 1,
+                                           .bytes_decoded = 9,
                                            .bytes_sent = 2,
                                            .elements = 3,
                                            .nanoseconds = 1234567};
@@ -62,8 +63,9 @@ static void a_client_cannot_forge_a_line_of_text(void **state)
     const char *text = caught_end();
     assert_int_equal(count_lines(text), 1);
     assert_non_null(strstr(
-        text, " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 out=2 "
-              "elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
+        text,
+        " 127.0.0.1:5 \"GE%22T /a%0Ab%22%20%5C%20%01%20%C3%A9%20forged=1\" 404 in=1 decoded=9 "
+        "out=2 elements=3 ms=1.234 trace=0af7651916cd43dd8448eb211c80319c\n"));
 }
 
 static void a_json_line_is_one_object(void **state)

@@ -50,6 +50,7 @@ static void a_request_is_counted_by_method_route_and_status(void **state)
                                       .status = 200,
                                       .nanoseconds = 120000,
                                       .bytes_received = 37,
+                                      .bytes_decoded = 50,
                                       .bytes_sent = 64,
                                       .elements = 2};
     (void)state;
@@ -59,6 +60,7 @@ static void a_request_is_counted_by_method_route_and_status(void **state)
     assert_line("mse_http_responses_incomplete_total 1");
     assert_line("mse_http_requests_total{method=\"POST\",route=\"/mse\",status=\"200\"} 2");
     assert_line("mse_http_request_bytes_total 74");
+    assert_line("mse_http_request_decoded_bytes_total 100");
     assert_line("mse_http_response_bytes_total 128");
     assert_line("mse_elements_total 4");
 }
@@ -118,7 +120,7 @@ static void every_metric_has_its_type_once_before_its_samples(void **state)
             fail_msg("\"%s\" stands below the type of %s", line, name);
         }
     }
-    assert_int_equal(types, 21);
+    assert_int_equal(types, 22);
     free(text);
 }
 
