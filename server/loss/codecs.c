@@ -1,11 +1,12 @@
 /* codecs.c - the table of formats, and the choice among them: the place for a new one's row. */
 #include "loss/codecs.h"
 
+#include "loss/batch.h"
 #include "loss/json_codec.h"
 
 #include <stdio.h>
 
-static const struct codec *const codecs[] = {&json_codec};
+static const struct codec *const codecs[] = {&json_codec, &batch_codec};
 
 enum { CODECS = sizeof codecs / sizeof codecs[0] };
 
