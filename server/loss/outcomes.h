@@ -8,10 +8,9 @@
 
 struct outcomes;
 
-/* Memory is charged to the budget: for each outcome at most 256 bytes beside its numbers, each of
- * which takes 8 bytes and of which there are at most two per element; a problem takes as many bytes
- * as its text if these are more. What is charged exceeds that by a sixteenth at most, or by as much
- * again below 64 KiB. NULL: no memory. */
+/* Memory is charged to the budget: for each outcome at most 256 bytes and 16 per element, for a
+ * problem as many as its document has if these are more; over all a sixteenth more, or, until the
+ * response, 2 MiB, since it grows as a tensor does. NULL: no memory. */
 struct outcomes *outcomes_create(struct tensor_budget *budget);
 
 /* The outcome of the next line; takes the result. One for which there is no memory becomes the
