@@ -170,6 +170,17 @@ static void must_be_problem(const cJSON *problem, const struct response *respons
     must(cJSON_GetArraySize(problem) == 4 + (pointer != NULL) + (offset != NULL));
 }
 
+static void must_be_lines(const char *text, size_t length)
+{
+    while (length > 0) {
+        const char *feed = memchr(text, '\n', length);
+        must(feed != NULL);
+        cJSON_Delete(read_json(text, (size_t)(feed - text)));
+        length -= (size_t)(feed + 1 - text);
+        text = feed + 1;
+    }
+}
+
 static void must_be_listed(const struct request *request, const struct response *response,
                            const char *text, size_t length, size_t body_length)
 {
@@ -199,6 +210,11 @@ static void must_be_listed(const struct request *request, const struct response 
     }
     if (strncmp(media_type, "text/plain", 10) == 0) { /* of metrics */
         must(response->status == 200 && length > 0 && text[length - 1] == '\n');
+        return;
+    }
+    if (strcmp(media_type, "application/x-ndjson") == 0) {
+        must(response->status == 200);
+        must_be_lines(text, length);
         return;
     }
     must(strcmp(media_type,

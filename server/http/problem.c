@@ -50,6 +50,7 @@ static const struct kind {
         KIND("not-rectangular", "A nested array is not rectangular", 422, NONE),
     [PROBLEM_SHAPE_MISMATCH] = KIND("shape-mismatch", "The shapes differ", 422, NONE),
     [PROBLEM_NO_ELEMENT] = KIND("no-element", "An array has no elements", 422, NONE),
+    [PROBLEM_NO_LINE] = KIND("no-line", "The body has no lines", 422, NONE),
     [PROBLEM_NUMBER_OUT_OF_RANGE] =
         KIND("number-out-of-range", "A number is out of range", 422, NONE),
     [PROBLEM_NUMBER_TOO_LONG] = KIND("number-too-long", "A number is too long", 422, NONE),

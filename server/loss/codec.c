@@ -1,9 +1,25 @@
-/* codec.c - the words that all formats share. */
+/* codec.c - what all formats share: how a body becomes a job, and the words for a fault. */
 #include "loss/codec.h"
 
 #include "decimal/decimal.h"
 
 #include <stdio.h>
+
+bool codec_make_job(const struct codec *codec, void *decoder, struct job *job,
+                    struct problem *problem)
+{
+    struct request request;
+    struct request_fault fault;
+    request_init(&request);
+    bool ok = codec->finish(decoder, &request, problem);
+    if (ok && !request_check(&request, &fault)) {
+        codec->explain(&request, &fault, problem);
+        ok = false;
+    }
+    if (ok) job_init(job, &request);
+    request_free(&request);
+    return ok;
+}
 
 /* "[27]" or "[2,3]"; a long shape is cut. */
 static const char *shape_text(const struct tensor *tensor, char *text, size_t size)

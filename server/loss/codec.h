@@ -13,10 +13,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct service;
+struct work;
+
 struct codec {
     const char *media_type;      /* of a response */
     const char *const *requests; /* Content-Types of requests, NULL at their end */
     bool takes_unnamed;          /* also requests without a Content-Type */
+
+    /* A format whose body is more than one request opens the work on it here, or returns NULL and
+     * has set *response; it goes with no other format, and has nothing of what follows. NULL: one
+     * body is one request. */
+    struct work *(*open)(struct service *service, const struct head *head,
+                         struct response *response);
 
     /* A decoder takes the bytes of a body, cut anywhere, and keeps the numbers only. It occupies
      * decoder_size bytes, aligned for any type, which begin() initialises; the head is needed
@@ -42,6 +51,11 @@ struct codec {
     /* A problem as clients of this format read it. */
     void (*refuse)(const struct problem *problem, struct response *response);
 };
+
+/* The last byte has been received: makes a job of what a decoder of this codec has read. false:
+ * *problem says what is wrong, and there is no job. */
+bool codec_make_job(const struct codec *codec, void *decoder, struct job *job,
+                    struct problem *problem);
 
 /* The words that all formats share for a fault. noun is what an input is called ("member"), place
  * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may

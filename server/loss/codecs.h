@@ -12,7 +12,8 @@ const struct codec *codecs_for_request(const struct head *head);
  * the first of the table; NULL: none is acceptable. */
 const struct codec *codecs_for_response(const struct head *head, const struct codec *request);
 
-/* Writes the media types of all formats, "application/json, ...", NUL-terminated. */
-void codecs_print_media_types(char *text, size_t size);
+/* Writes the media types of all formats, or of those in which a request in this one can be
+ * responded to: "application/json, ...", NUL-terminated. */
+void codecs_print_media_types(const struct codec *request, char *text, size_t size);
 
 #endif

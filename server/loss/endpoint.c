@@ -29,21 +29,9 @@ static size_t receive(struct work *work, const char *bytes, size_t length)
 
 static bool make_job(struct endpoint *endpoint, struct problem *problem)
 {
-    struct request request;
-    struct request_fault fault;
-    const struct codec *codec = endpoint->request_codec;
-    request_init(&request);
-    bool ok = codec->finish(endpoint->decoder, &request, problem);
-    if (ok && !request_check(&request, &fault)) {
-        codec->explain(&request, &fault, problem);
-        ok = false;
-    }
-    if (ok) {
-        job_init(&endpoint->job, &request);
-        endpoint->has_job = true;
-    }
-    request_free(&request);
-    return ok;
+    endpoint->has_job =
+        codec_make_job(endpoint->request_codec, endpoint->decoder, &endpoint->job, problem);
+    return endpoint->has_job;
 }
 
 static void respond_result(struct endpoint *endpoint, struct response *response)
@@ -93,18 +81,18 @@ static struct work *refuse_content(struct response *response)
 {
     struct problem problem;
     char types[MEDIA_TYPES_MAX];
-    codecs_print_media_types(types, sizeof types);
+    codecs_print_media_types(NULL, types, sizeof types);
     problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
                 "The Content-Type must be one of: %s.", types);
     problem_respond(&problem, response);
     return NULL;
 }
 
-static struct work *refuse_accept(struct response *response)
+static struct work *refuse_accept(const struct codec *request_codec, struct response *response)
 {
     struct problem problem;
     char types[MEDIA_TYPES_MAX];
-    codecs_print_media_types(types, sizeof types);
+    codecs_print_media_types(request_codec, types, sizeof types);
     problem_set(&problem, PROBLEM_NOT_ACCEPTABLE, "", "The response can be: %s.", types);
     problem_respond(&problem, response);
     return NULL;
@@ -135,6 +123,7 @@ struct work *endpoint_open(struct service *service, const struct head *head,
     const struct codec *request_codec = codecs_for_request(head);
     if (request_codec == NULL) return refuse_content(response);
     const struct codec *response_codec = codecs_for_response(head, request_codec);
-    if (response_codec == NULL) return refuse_accept(response);
+    if (response_codec == NULL) return refuse_accept(request_codec, response);
+    if (request_codec->open != NULL) return request_codec->open(service, head, response);
     return endpoint_begin(service, head, request_codec, response_codec, response);
 }

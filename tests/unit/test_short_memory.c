@@ -65,12 +65,14 @@ static void consume(struct response *response)
 
 /* The status of the answer to a request of which allocation number failing fails; 0 where there
  * could be none. */
-static unsigned status_of(const char *target, const struct text *body, long failing)
+static unsigned status_of(const char *target, const char *content_type, const struct text *body,
+                          long failing)
 {
     struct head head = {.method = body != NULL ? "POST" : "GET",
                         .target = target,
                         .version = "HTTP/1.1",
-                        .hosts = 1};
+                        .hosts = 1,
+                        .content_type = content_type};
     struct response answer;
     if (is_zipped) {
         head_add(&head, "Content-Encoding", "gzip");
@@ -79,7 +81,10 @@ static unsigned status_of(const char *target, const struct text *body, long fail
     allocations_left = failing;
     struct exchange *exchange = exchange_open(&service, &head);
     if (exchange == NULL) return 0;
-    if (body != NULL) exchange_receive(exchange, body->bytes, body->length);
+    size_t length = body != NULL ? body->length : 0;
+    for (size_t taken = 0; taken < length;) {
+        taken += exchange_receive(exchange, body->bytes + taken, length - taken);
+    }
     while (!exchange_respond(exchange, &answer)) continue;
     consume(&answer);
     exchange_close(exchange, EXCHANGE_COMPLETE);
@@ -87,7 +92,8 @@ static unsigned status_of(const char *target, const struct text *body, long fail
 }
 
 /* Fails each allocation of a request in turn, until none is left to fail. */
-static void starve_text(const char *target, const struct text *body, unsigned expected)
+static void starve_text(const char *target, const char *content_type, const struct text *body,
+                        unsigned expected)
 {
     cJSON_Hooks hooks = {__wrap_malloc, __wrap_free};
     long failing = 0;
@@ -95,7 +101,7 @@ static void starve_text(const char *target, const struct text *body, unsigned ex
     cJSON_InitHooks(&hooks);
     blocks = 0;
     do {
-        status = status_of(target, body, failing);
+        status = status_of(target, content_type, body, failing);
         bool failed = allocations_left < 0;
         assert_int_equal(blocks, 0);
         assert_int_equal(atomic_load(&service.budget.used), 0);
@@ -111,10 +117,16 @@ static void starve_text(const char *target, const struct text *body, unsigned ex
     allocations_left = -1;
 }
 
-static void starve(const char *target, const char *body, unsigned expected)
+static void starve_as(const char *target, const char *content_type, const char *body,
+                      unsigned expected)
 {
     struct text text = {.bytes = (char *)body, .length = body != NULL ? strlen(body) : 0};
-    starve_text(target, body != NULL ? &text : NULL, expected);
+    starve_text(target, content_type, body != NULL ? &text : NULL, expected);
+}
+
+static void starve(const char *target, const char *body, unsigned expected)
+{
+    starve_as(target, NULL, body, expected);
 }
 
 static void a_small_request_survives_the_failure_of_any_allocation(void **state)
@@ -153,9 +165,25 @@ static void a_large_request_survives_the_failure_of_any_allocation(void **state)
     struct text zipped = {0};
     zipped_append(&zipped, ZIPPED_GZIP, 1, body, strlen(body));
     is_zipped = service.compress = true;
-    starve_text("/mse", &zipped, 200);
+    starve_text("/mse", NULL, &zipped, 200);
     is_zipped = service.compress = false;
     text_free(&zipped);
+    free(body);
+}
+
+/* Lines short and long, right and wrong: each has a response of its own, whatever fails. */
+static void a_batch_survives_the_failure_of_any_allocation(void **state)
+{
+    enum { ELEMENTS = 9000 };
+    char *body = malloc(8 * ELEMENTS);
+    char *p = stpcpy(body, "{\"predictions\":[1],\"targets\":[0]}\nx\n\n{\"predictions\":[1");
+    (void)state;
+    for (int i = 1; i < ELEMENTS; i++) p = stpcpy(p, ",1");
+    p = stpcpy(p, "],\"targets\":[2");
+    for (int i = 1; i < ELEMENTS; i++) p = stpcpy(p, ",1");
+    stpcpy(p, "]}\n{\"predictions\":[1],\"targets\":[0],\"reduction\":\"none\"}");
+    starve_as("/mse", "application/x-ndjson", body, 200);
+    starve_as("/mse", "application/x-ndjson", "\n", 422);
     free(body);
 }
 
@@ -165,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_small_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_wrong_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_large_request_survives_the_failure_of_any_allocation),
+        cmocka_unit_test(a_batch_survives_the_failure_of_any_allocation),
     };
     allocations_left = -1;
     service.routes = routes;
