@@ -31,6 +31,7 @@ struct record {
 struct exchange {
     struct service *service;
     const struct route *route; /* NULL: none, or the whole server, "*" */
+    void (*refuse)(const struct problem *problem, struct response *response); /* a route's */
     struct work *work;         /* what reads the body; NULL: nothing does */
     bool has_response;         /* it is decided; what still comes of the body is ignored */
     bool is_urgent;
@@ -62,9 +63,7 @@ static void settle(struct exchange *exchange)
 
 static void settle_problem(struct exchange *exchange, const struct problem *problem)
 {
-    const struct route *route = exchange->route;
-    bool is_special = route != NULL && route->refuse != NULL;
-    (is_special ? route->refuse : problem_respond)(problem, &exchange->response);
+    (exchange->refuse != NULL ? exchange->refuse : problem_respond)(problem, &exchange->response);
     settle(exchange);
 }
 
@@ -153,9 +152,9 @@ static void respond_options(struct exchange *exchange)
 
 static void refuse_path(struct exchange *exchange)
 {
-    char paths[PROBLEM_DETAIL_MAX];
+    char paths[PROBLEM_DETAIL_MAX - 50];
     struct problem problem;
-    route_print_paths(&exchange->service->routes, paths, sizeof paths);
+    route_print_paths(&exchange->service->routes, exchange->refuse, paths, sizeof paths);
     problem_set(&problem, PROBLEM_NOT_FOUND, "", "Nothing is at this path; the paths are %s.",
                 paths);
     settle_problem(exchange, &problem);
@@ -187,7 +186,9 @@ static bool refuse_by_head(struct exchange *exchange, const struct head *head)
 static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
+    const struct route *near = route_near(&exchange->service->routes, path);
     exchange->route = route_find(&exchange->service->routes, path);
+    exchange->refuse = near != NULL ? near->refuse : NULL;
     if (refuse_by_head(exchange, head)) {
         exchange->is_urgent = true;
         return;
@@ -291,12 +292,14 @@ static void note_end(const struct exchange *exchange, bool is_complete)
 {
     const struct service *service = exchange->service;
     const struct record *record = &exchange->record;
-    uint64_t nanoseconds = clock_nanoseconds() - exchange->started;
+    uint64_t ended = clock_nanoseconds();
+    uint64_t nanoseconds = ended - exchange->started;
     bool is_incomplete = !is_complete && exchange->status != 0;
     metrics_count_request(&(struct metrics_request){.route = label_of(service, exchange->route),
                                                     .method = record->method,
                                                     .status = exchange->status,
                                                     .is_incomplete = is_incomplete,
+                                                    .ended = ended,
                                                     .nanoseconds = nanoseconds,
                                                     .bytes_received = exchange->received,
                                                     .bytes_sent = exchange->sent,

@@ -68,6 +68,8 @@ void head_add(struct head *head, const char *name, const char *value)
         head->authorization = value;
     } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
+    } else if (is_named(name, length, "Inference-Header-Content-Length")) {
+        head->inference_header_content_length = value;
     }
 }
 

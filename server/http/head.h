@@ -28,6 +28,7 @@ struct head {
     const char *expect;
     const char *authorization;
     const char *traceparent;
+    const char *inference_header_content_length; /* of the Open Inference Protocol */
     const char *accept[HEAD_ACCEPTS_MAX];
     unsigned accepts;            /* of accept */
     unsigned hosts;              /* Host headers */
