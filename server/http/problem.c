@@ -146,6 +146,13 @@ static cJSON *document_of(const struct problem *problem)
     return NULL;
 }
 
+void problem_begin_response(enum problem_type type, struct response *response)
+{
+    response_begin(response, kinds[type].status);
+    response->refusal = kinds[type].refusal;
+    if (kinds[type].status == 503) response_add_number(response, "Retry-After", RETRY_AFTER);
+}
+
 void problem_respond(const struct problem *problem, struct response *response)
 {
     static const char out_of_memory[] =
@@ -156,13 +163,10 @@ void problem_respond(const struct problem *problem, struct response *response)
     char *text = document != NULL ? cJSON_PrintUnformatted(document) : NULL;
     cJSON_Delete(document);
 
-    enum problem_type type = text != NULL ? problem->type : PROBLEM_MEMORY_EXHAUSTED;
-    response_begin(response, kinds[type].status);
-    response->refusal = kinds[type].refusal;
+    problem_begin_response(text != NULL ? problem->type : PROBLEM_MEMORY_EXHAUSTED, response);
     if (text != NULL) {
         response_set_whole(response, media_type, text, strlen(text));
     } else {
         response_set_constant(response, media_type, out_of_memory, sizeof out_of_memory - 1);
     }
-    if (kinds[type].status == 503) response_add_number(response, "Retry-After", RETRY_AFTER);
 }

@@ -62,6 +62,9 @@ void problem_set_out_of_memory(struct problem *problem);
 /* The problem as a response, which never fails: where memory is short, it says so in a constant. */
 void problem_respond(const struct problem *problem, struct response *response);
 
+/* Begins a response whose form is not problem_respond's: all but the body. */
+void problem_begin_response(enum problem_type type, struct response *response);
+
 /* What a type is made of: "shape-mismatch", which is its address below /problems/; a title, static;
  * and HTTP's status. */
 const char *problem_name(enum problem_type type);
