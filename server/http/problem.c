@@ -50,6 +50,7 @@ static const struct kind {
     [PROBLEM_NO_ELEMENT] = KIND("no-element", "An array has no elements", 422, NONE),
     [PROBLEM_NUMBER_OUT_OF_RANGE] =
         KIND("number-out-of-range", "A number is out of range", 422, NONE),
+    [PROBLEM_NOT_FINITE] = KIND("not-finite", "An element is not finite", 422, NONE),
     [PROBLEM_NUMBER_TOO_LONG] = KIND("number-too-long", "A number is too long", 422, NONE),
     [PROBLEM_REQUEST_TOO_COMPLEX] =
         KIND("request-too-complex", "The request is too complex", 422, NONE),

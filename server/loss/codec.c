@@ -3,6 +3,7 @@
 
 #include "decimal/decimal.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* "[27]" or "[2,3]"; a long shape is cut. */
@@ -54,6 +55,14 @@ void codec_explain(const struct request *request, const struct request_fault *fa
         return;
     case REQUEST_SHAPE_MISMATCH:
         explain_shapes(request, fault, pointer, problem);
+        return;
+    case REQUEST_NOT_FINITE:
+        problem_set(problem, PROBLEM_NOT_FINITE, pointer,
+                    "The value at %s is %s; only an element of weight 0 may be NaN or infinite.",
+                    place,
+                    isnan(fault->value) ? "NaN"
+                    : fault->value > 0  ? "infinity"
+                                        : "-infinity");
         return;
     case REQUEST_NEGATIVE_WEIGHT:
         problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer,

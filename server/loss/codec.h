@@ -18,6 +18,8 @@ struct codec {
     const char *const *requests; /* Content-Types of requests, NULL at their end */
     bool takes_unnamed;          /* also requests without a Content-Type */
 
+    bool sends_memory; /* wants results of a job that negates: see job_init */
+
     /* A decoder takes the bytes of a body, cut anywhere, and keeps the numbers only. It occupies
      * decoder_size bytes, aligned for any type, which begin() initialises; the head is needed
      * during that call only. end() frees what it holds, whatever came before. receive() takes all

@@ -39,7 +39,7 @@ static bool make_job(struct endpoint *endpoint, struct problem *problem)
         ok = false;
     }
     if (ok) {
-        job_init(&endpoint->job, &request);
+        job_init(&endpoint->job, &request, endpoint->response_codec->sends_memory);
         endpoint->has_job = true;
     }
     request_free(&request);
