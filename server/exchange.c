@@ -32,8 +32,8 @@ struct exchange {
     struct service *service;
     const struct route *route; /* NULL: none, or the whole server, "*" */
     void (*refuse)(const struct problem *problem, struct response *response); /* a route's */
-    struct work *work;         /* what reads the body; NULL: nothing does */
-    bool has_response;         /* it is decided; what still comes of the body is ignored */
+    struct work *work; /* what reads the body; NULL: nothing does */
+    bool has_response; /* it is decided; what still comes of the body is ignored */
     bool is_urgent;
     struct response response;
 

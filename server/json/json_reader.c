@@ -514,7 +514,7 @@ static const char *read_token(struct json_reader *r, const char *p, const char *
     case FAILED:
         break;
     }
-    return refuse_byte(r, JSON_READER_SYNTAX, p, "the end of the text");
+    return refuse_byte(r, JSON_READER_SYNTAX, p, JSON_READER_END);
 }
 
 static const char *read_text(struct json_reader *r, const char *p, const char *limit)

@@ -39,6 +39,9 @@
 /* U+FFFD; what the caller has spelled so is spelled \uFFFD in the outline. */
 #define JSON_READER_NUL "\\ufffd"
 
+/* What error.expected is where the document has ended, and the text goes on. */
+#define JSON_READER_END "the end of the text"
+
 enum json_reader_status {
     JSON_READER_MORE, /* the beginning of a document */
     JSON_READER_DONE, /* a whole document; only white space may follow */
