@@ -219,7 +219,7 @@ static void compute(struct request *request)
     struct problem problem;
     enum job_status status;
     expect(&expected, request);
-    job_init(&job, request);
+    job_init(&job, request, false);
     do status = job_step(&job, &fault);
     while (status == JOB_MORE);
     must(status == (expected.refused ? JOB_BAD : JOB_DONE));

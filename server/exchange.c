@@ -32,8 +32,10 @@ struct record {
 struct exchange {
     struct service *service;
     const struct route *route; /* NULL: none, or the whole server, "*" */
-    struct work *work;         /* what reads the body; NULL: nothing does */
-    bool has_response;         /* it is decided; what still comes of the body is ignored */
+    /* A problem as clients of the path read it; NULL: problem_respond. */
+    void (*refuse)(const struct problem *problem, struct response *response);
+    struct work *work; /* what reads the body; NULL: nothing does */
+    bool has_response; /* it is decided; what still comes of the body is ignored */
     bool is_urgent;
     const char *allowed_origin; /* Access-Control-Allow-Origin; NULL: none */
     bool is_encoded;            /* the body has a content coding */
@@ -68,14 +70,9 @@ static void settle(struct exchange *exchange)
     close_work(exchange);
 }
 
-static void (*refuse_of(const struct route *route))(const struct problem *, struct response *)
-{
-    return route != NULL && route->refuse != NULL ? route->refuse : problem_respond;
-}
-
 static void settle_problem(struct exchange *exchange, const struct problem *problem)
 {
-    refuse_of(exchange->route)(problem, &exchange->response);
+    (exchange->refuse != NULL ? exchange->refuse : problem_respond)(problem, &exchange->response);
     settle(exchange);
 }
 
@@ -147,7 +144,8 @@ static void decode(struct exchange *exchange, enum coding coding)
     struct service *service = exchange->service;
     struct coding_terms terms = {.max_body = service->max_body,
                                  .budget = &service->budget,
-                                 .refuse = refuse_of(exchange->route),
+                                 .refuse =
+                                     exchange->refuse != NULL ? exchange->refuse : problem_respond,
                                  .decoded = &exchange->decoded};
     struct work *decoder = coding_decode(coding, exchange->work, &terms);
     if (decoder != NULL) {
@@ -210,9 +208,9 @@ static void respond_options(struct exchange *exchange, const struct head *head)
 
 static void refuse_path(struct exchange *exchange)
 {
-    char paths[PROBLEM_DETAIL_MAX];
+    char paths[PROBLEM_DETAIL_MAX - 50];
     struct problem problem;
-    route_print_paths(&exchange->service->routes, paths, sizeof paths);
+    route_print_paths(&exchange->service->routes, exchange->refuse, paths, sizeof paths);
     problem_set(&problem, PROBLEM_NOT_FOUND, "", "Nothing is at this path; the paths are %s.",
                 paths);
     settle_problem(exchange, &problem);
@@ -245,7 +243,9 @@ static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
     exchange->allowed_origin = cors_allowed_origin(&exchange->service->cors, head);
+    const struct route *near = route_near(&exchange->service->routes, path);
     exchange->route = route_find(&exchange->service->routes, path);
+    exchange->refuse = near != NULL ? near->refuse : NULL;
     if (refuse_by_head(exchange, head)) {
         exchange->is_urgent = true;
         return;
@@ -365,12 +365,14 @@ static void note_end(const struct exchange *exchange, bool is_complete)
 {
     const struct service *service = exchange->service;
     const struct record *record = &exchange->record;
-    uint64_t nanoseconds = clock_nanoseconds() - exchange->started;
+    uint64_t ended = clock_nanoseconds();
+    uint64_t nanoseconds = ended - exchange->started;
     bool is_incomplete = !is_complete && exchange->status != 0;
     metrics_count_request(&(struct metrics_request){.route = label_of(service, exchange->route),
                                                     .method = record->method,
                                                     .status = exchange->status,
                                                     .is_incomplete = is_incomplete,
+                                                    .ended = ended,
                                                     .nanoseconds = nanoseconds,
                                                     .bytes_received = exchange->received,
                                                     .bytes_decoded = exchange->decoded,

@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 #include "http/problem.h"
 #include "loss/endpoint.h"
+#include "loss/oip.h"
 #include "net/connections.h"
 #include "page/openapi.h"
 #include "service.h"
@@ -55,12 +56,33 @@ static void respond_metrics(struct service *service, const struct head *head,
 #define GET_ALLOW  "GET, HEAD, OPTIONS"
 #define POST_ALLOW "POST, OPTIONS"
 
+#define OIP_GET(respond) "GET", GET_ALLOW, false, respond, NULL, oip_refuse
+#define OIP_INFER        "POST", POST_ALLOW, true, NULL, oip_open_infer, oip_refuse
+#define MODEL            "/v2/models/{model}"
+#define VERSION          "/versions/{version}"
+
 static const struct route table[] = {
     {"/mse", "POST", POST_ALLOW, true, NULL, endpoint_open, NULL},
     {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL, NULL},
     {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL, NULL},
     {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL, NULL},
     {"/openapi.yaml", "GET", GET_ALLOW, false, respond_openapi, NULL, NULL},
+    {"/v2", OIP_GET(oip_respond_server)},
+    {"/v2/", OIP_GET(oip_respond_server)},
+    {"/v2/health/live", OIP_GET(oip_respond_live)},
+    {"/v2/health/ready", OIP_GET(oip_respond_ready)},
+    {"/v2/models/stats", OIP_GET(oip_respond_statistics)},
+    {MODEL, OIP_GET(oip_respond_model)},
+    {MODEL "/ready", OIP_GET(oip_respond_model_ready)},
+    {MODEL "/config", OIP_GET(oip_respond_config)},
+    {MODEL "/stats", OIP_GET(oip_respond_statistics)},
+    {MODEL "/infer", OIP_INFER},
+    {MODEL VERSION, OIP_GET(oip_respond_model)},
+    {MODEL VERSION "/ready", OIP_GET(oip_respond_model_ready)},
+    {MODEL VERSION "/config", OIP_GET(oip_respond_config)},
+    {MODEL VERSION "/stats", OIP_GET(oip_respond_statistics)},
+    {MODEL VERSION "/infer", OIP_INFER},
+    {"/v2/repository/index", "POST", POST_ALLOW, false, oip_respond_index, NULL, oip_refuse},
 };
 
 enum { COUNT = sizeof table / sizeof table[0] };

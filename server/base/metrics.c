@@ -37,7 +37,8 @@ static struct {
     _Atomic uint64_t requests[METRICS_ROUTES_MAX][COUNT(methods)][COUNT(statuses)];
     _Atomic uint64_t
         durations[METRICS_ROUTES_MAX][COUNT(buckets)]; /* of the bucket alone, not of those below */
-    _Atomic uint64_t nanoseconds[METRICS_ROUTES_MAX];
+    _Atomic uint64_t nanoseconds[METRICS_ROUTES_MAX][2]; /* of those that failed, that succeeded */
+    _Atomic uint64_t last[METRICS_ROUTES_MAX];           /* by clock_nanoseconds */
     _Atomic uint64_t incomplete;
     _Atomic uint64_t bytes_received, bytes_decoded, bytes_sent, elements;
 } counters;
@@ -52,6 +53,11 @@ static uint64_t value(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static bool is_success(unsigned status)
+{
+    return status >= 200 && status < 300;
+}
+
 void metrics_count_request(const struct metrics_request *request)
 {
     size_t method = 0;
@@ -63,12 +69,27 @@ void metrics_count_request(const struct metrics_request *request)
 
     add(&counters.requests[request->route][method][status], 1);
     add(&counters.durations[request->route][bucket], 1);
-    add(&counters.nanoseconds[request->route], request->nanoseconds);
+    add(&counters.nanoseconds[request->route][is_success(request->status)], request->nanoseconds);
+    atomic_store_explicit(&counters.last[request->route], request->ended, memory_order_relaxed);
     if (request->is_incomplete) add(&counters.incomplete, 1);
     add(&counters.bytes_received, request->bytes_received);
     add(&counters.bytes_decoded, request->bytes_decoded);
     add(&counters.bytes_sent, request->bytes_sent);
     add(&counters.elements, request->elements);
+}
+
+void metrics_add_route(unsigned route, struct metrics_route *sum)
+{
+    for (size_t m = 0; m < COUNT(methods); m++) {
+        for (size_t s = 0; s < COUNT(statuses); s++) {
+            uint64_t number = value(&counters.requests[route][m][s]);
+            *(is_success(statuses[s]) ? &sum->succeeded : &sum->failed) += number;
+        }
+    }
+    sum->failed_nanoseconds += value(&counters.nanoseconds[route][0]);
+    sum->succeeded_nanoseconds += value(&counters.nanoseconds[route][1]);
+    uint64_t last = value(&counters.last[route]);
+    if (last > sum->last) sum->last = last;
 }
 
 /* ---- printing */
@@ -123,7 +144,9 @@ static void print_durations(FILE *out, const struct metrics_gauges *gauges)
                     route_name(gauges, r), buckets[b].label, below);
         }
         fprintf(out, "mse_http_request_duration_seconds_sum{route=\"%s\"} %.9f\n",
-                route_name(gauges, r), (double)value(&counters.nanoseconds[r]) / 1e9);
+                route_name(gauges, r),
+                (double)(value(&counters.nanoseconds[r][0]) + value(&counters.nanoseconds[r][1])) /
+                    1e9);
         fprintf(out, "mse_http_request_duration_seconds_count{route=\"%s\"} %" PRIu64 "\n",
                 route_name(gauges, r), below);
     }

@@ -18,7 +18,8 @@ struct metrics_request {
     const char *method;
     unsigned status;         /* 0: the connection was lost before a response */
     bool is_incomplete;      /* the connection was lost while the response was sent */
-    uint64_t nanoseconds;    /* from its head to the end of its response */
+    uint64_t ended;          /* the end of its response, by clock_nanoseconds */
+    uint64_t nanoseconds;    /* from its head to that */
     uint64_t bytes_received; /* of its body, as it came */
     uint64_t bytes_decoded;  /* of its body without its content coding */
     uint64_t bytes_sent;     /* of its response's body */
@@ -35,6 +36,16 @@ struct metrics_gauges {
 };
 
 void metrics_count_request(const struct metrics_request *request);
+
+/* What has come of the requests of a route. */
+struct metrics_route {
+    uint64_t succeeded, failed; /* requests: status 2xx, and any other */
+    uint64_t succeeded_nanoseconds, failed_nanoseconds;
+    uint64_t last; /* when the last one ended, by clock_nanoseconds; 0: there was none */
+};
+
+/* Adds a route's to *sum. */
+void metrics_add_route(unsigned route, struct metrics_route *sum);
 
 /* All metrics as text, which the caller frees, and its length. NULL: no memory. */
 char *metrics_print(const struct metrics_gauges *gauges, size_t *length);

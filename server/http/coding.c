@@ -277,7 +277,8 @@ struct work *coding_decode(enum coding coding, struct work *inner, const struct 
 
 struct encoder {
     struct response plain; /* its body only */
-    size_t at;             /* bytes of its text that have been encoded */
+    size_t at;             /* bytes of its text, or of the current part, that have been read */
+    size_t part;           /* the current one of MEMORY */
     bool has_all;          /* all of the plain body has been read */
     bool is_done;          /* and all of the encoded one has been written */
     struct tensor_budget *budget;
@@ -285,24 +286,60 @@ struct encoder {
     Bytef piece[CODING_ENCODED_PIECE];
 };
 
+/* Gives zlib the next piece of bytes that lie in memory; returns its length. */
+static size_t read_memory(struct encoder *encoder, const void *bytes, size_t total)
+{
+    size_t length = total - encoder->at;
+    if (length > CODING_ENCODED_PIECE) length = CODING_ENCODED_PIECE;
+    encoder->stream.next_in = (z_const Bytef *)bytes + encoder->at;
+    encoder->at += length;
+    return length;
+}
+
+static size_t read_parts(struct encoder *encoder)
+{
+    const struct response *plain = &encoder->plain;
+    while (encoder->part < plain->part_count) {
+        const struct response_part *part = &plain->parts[encoder->part];
+        size_t length = read_memory(encoder, part->bytes, part->length);
+        if (length > 0) return length;
+        encoder->part++;
+        encoder->at = 0;
+    }
+    return 0;
+}
+
+/* The length of a body, if it is known, ends it. */
+static size_t read_source(struct encoder *encoder)
+{
+    const struct response *plain = &encoder->plain;
+    size_t room = sizeof encoder->piece;
+    if (plain->length != RESPONSE_LENGTH_UNKNOWN && room > plain->length - encoder->at) {
+        room = plain->length - encoder->at;
+    }
+    size_t length = room > 0 ? plain->produce(plain->source, (char *)encoder->piece, room) : 0;
+    encoder->stream.next_in = encoder->piece;
+    encoder->at += length;
+    return length;
+}
+
 /* Gives zlib the next piece of the plain body. A new kind of body gets its case here. */
 static void read_piece(struct encoder *encoder)
 {
-    struct response *plain = &encoder->plain;
+    const struct response *plain = &encoder->plain;
     size_t length = 0;
     switch (plain->body) {
     case RESPONSE_EMPTY:
         break;
     case RESPONSE_CONSTANT:
     case RESPONSE_WHOLE:
-        length = plain->length - encoder->at;
-        if (length > CODING_ENCODED_PIECE) length = CODING_ENCODED_PIECE;
-        encoder->stream.next_in = (z_const Bytef *)plain->text + encoder->at;
-        encoder->at += length;
+        length = read_memory(encoder, plain->text, plain->length);
         break;
     case RESPONSE_PRODUCED:
-        length = plain->produce(plain->source, (char *)encoder->piece, sizeof encoder->piece);
-        encoder->stream.next_in = encoder->piece;
+        length = read_source(encoder);
+        break;
+    case RESPONSE_MEMORY:
+        length = read_parts(encoder);
         break;
     }
     encoder->stream.avail_in = (uInt)length;
@@ -349,7 +386,7 @@ static struct encoder *open_encoder(enum coding coding, struct tensor_budget *bu
         encoder->stream = (z_stream){.zalloc = allocate, .zfree = release};
         if (deflateInit2(&encoder->stream, ENCODING_LEVEL, Z_DEFLATED, window_bits(coding),
                          MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY) == Z_OK) {
-            encoder->at = 0;
+            encoder->at = encoder->part = 0;
             encoder->has_all = encoder->is_done = false;
             encoder->budget = budget;
             return encoder;
@@ -362,7 +399,7 @@ static struct encoder *open_encoder(enum coding coding, struct tensor_budget *bu
 
 static bool is_small(const struct response *response)
 {
-    return response->body != RESPONSE_PRODUCED && response->length < ENCODED_MIN;
+    return response->length != RESPONSE_LENGTH_UNKNOWN && response->length < ENCODED_MIN;
 }
 
 void coding_encode(enum coding coding, struct response *response, struct tensor_budget *budget)
@@ -372,6 +409,7 @@ void coding_encode(enum coding coding, struct response *response, struct tensor_
     if (encoder == NULL) return;
     encoder->plain = *response;
     response->body = RESPONSE_PRODUCED;
+    response->length = RESPONSE_LENGTH_UNKNOWN;
     response->produce = produce;
     response->release = release_encoder;
     response->source = encoder;

@@ -76,6 +76,8 @@ void head_add(struct head *head, const char *name, const char *value)
         head->origin = value;
     } else if (is_named(name, length, "Access-Control-Request-Method")) {
         head->requested_method = value;
+    } else if (is_named(name, length, "Inference-Header-Content-Length")) {
+        head->inference_header_content_length = value;
     }
 }
 

@@ -28,7 +28,8 @@ struct head {
     const char *authorization;
     const char *traceparent;
     const char *origin;
-    const char *requested_method; /* Access-Control-Request-Method */
+    const char *requested_method;                /* Access-Control-Request-Method */
+    const char *inference_header_content_length; /* of the Open Inference Protocol */
     const char *accept[HEAD_ACCEPTS_MAX];
     const char *accept_encoding[HEAD_ACCEPTS_MAX];
     unsigned accepts;            /* of accept */

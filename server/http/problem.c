@@ -53,6 +53,7 @@ static const struct kind {
     [PROBLEM_NO_LINE] = KIND("no-line", "The body has no lines", 422, NONE),
     [PROBLEM_NUMBER_OUT_OF_RANGE] =
         KIND("number-out-of-range", "A number is out of range", 422, NONE),
+    [PROBLEM_NOT_FINITE] = KIND("not-finite", "An element is not finite", 422, NONE),
     [PROBLEM_NUMBER_TOO_LONG] = KIND("number-too-long", "A number is too long", 422, NONE),
     [PROBLEM_REQUEST_TOO_COMPLEX] =
         KIND("request-too-complex", "The request is too complex", 422, NONE),
@@ -149,6 +150,13 @@ static cJSON *document_of(const struct problem *problem)
     return NULL;
 }
 
+void problem_begin_response(enum problem_type type, struct response *response)
+{
+    response_begin(response, kinds[type].status);
+    response->refusal = kinds[type].refusal;
+    if (kinds[type].status == 503) response_add_number(response, "Retry-After", RETRY_AFTER);
+}
+
 void problem_respond(const struct problem *problem, struct response *response)
 {
     static const char out_of_memory[] =
@@ -159,13 +167,10 @@ void problem_respond(const struct problem *problem, struct response *response)
     char *text = document != NULL ? cJSON_PrintUnformatted(document) : NULL;
     cJSON_Delete(document);
 
-    enum problem_type type = text != NULL ? problem->type : PROBLEM_MEMORY_EXHAUSTED;
-    response_begin(response, kinds[type].status);
-    response->refusal = kinds[type].refusal;
+    problem_begin_response(text != NULL ? problem->type : PROBLEM_MEMORY_EXHAUSTED, response);
     if (text != NULL) {
         response_set_whole(response, media_type, text, strlen(text));
     } else {
         response_set_constant(response, media_type, out_of_memory, sizeof out_of_memory - 1);
     }
-    if (kinds[type].status == 503) response_add_number(response, "Retry-After", RETRY_AFTER);
 }

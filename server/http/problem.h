@@ -29,6 +29,7 @@ enum problem_type {
     PROBLEM_NO_ELEMENT,
     PROBLEM_NO_LINE,
     PROBLEM_NUMBER_OUT_OF_RANGE,
+    PROBLEM_NOT_FINITE,
     PROBLEM_NUMBER_TOO_LONG,
     PROBLEM_REQUEST_TOO_COMPLEX,
     PROBLEM_NEGATIVE_WEIGHT,
@@ -63,6 +64,9 @@ void problem_set_out_of_memory(struct problem *problem);
 
 /* The problem as a response, which never fails: where memory is short, it says so in a constant. */
 void problem_respond(const struct problem *problem, struct response *response);
+
+/* Begins a response whose form is not problem_respond's: all but the body. */
+void problem_begin_response(enum problem_type type, struct response *response);
 
 /* What a type is made of: "shape-mismatch", which is its address below /problems/; a title, static;
  * and HTTP's status. */

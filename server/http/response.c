@@ -58,9 +58,27 @@ void response_set_produced(struct response *response, const char *media_type,
 {
     response_add(response, "Content-Type", media_type);
     response->body = RESPONSE_PRODUCED;
+    response->length = RESPONSE_LENGTH_UNKNOWN;
     response->produce = produce;
     response->release = release;
     response->source = source;
+}
+
+void response_set_memory(struct response *response, const char *media_type,
+                         void (*release)(void *source), void *source)
+{
+    response_add(response, "Content-Type", media_type);
+    response->body = RESPONSE_MEMORY;
+    response->length = 0;
+    response->part_count = 0;
+    response->release = release;
+    response->source = source;
+}
+
+void response_add_part(struct response *response, const void *bytes, size_t length)
+{
+    response->parts[response->part_count++] = (struct response_part){bytes, length};
+    response->length += length;
 }
 
 void response_discard(struct response *response)
@@ -73,6 +91,7 @@ void response_discard(struct response *response)
         free(response->text);
         break;
     case RESPONSE_PRODUCED:
+    case RESPONSE_MEMORY:
         response->release(response->source);
         break;
     }

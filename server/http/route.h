@@ -26,7 +26,8 @@ struct work {
     void (*close)(struct work *work);
 };
 
-/* GET comes with HEAD; OPTIONS is everywhere. */
+/* GET comes with HEAD; OPTIONS is everywhere. A path may have parameters: a segment {name} stands
+ * for any segment that is not empty, "/v2/models/{model}/ready". */
 struct route {
     const char *path;
     const char *method; /* "GET" or "POST" */
@@ -44,6 +45,8 @@ struct route {
     void (*refuse)(const struct problem *problem, struct response *response);
 };
 
+/* Of two routes at a path the first is found. */
+
 struct route_table {
     const struct route *routes;
     size_t count;
@@ -52,8 +55,19 @@ struct route_table {
 /* The route at a path, or NULL. */
 const struct route *route_find(const struct route_table *table, const char *path);
 
-/* Writes every path there is, "/mse, /healthz, ...", NUL-terminated, cut where size is too small.
- */
-void route_print_paths(const struct route_table *table, char *text, size_t size);
+/* The first route whose path begins with the same segment, or NULL. Its clients are those of this
+ * path, whether or not anything stands there. */
+const struct route *route_near(const struct route_table *table, const char *path);
+
+/* The segment of a path that stands for a parameter, "{model}", of its route, *length bytes; NULL:
+ * the route has no such parameter. */
+const char *route_parameter(const struct route *route, const char *path, const char *parameter,
+                            size_t *length);
+
+/* Writes the paths of all routes that have this refuse, "/mse, /healthz, ...", NUL-terminated, as
+ * many as there is room for. */
+void route_print_paths(const struct route_table *table,
+                       void (*refuse)(const struct problem *, struct response *), char *text,
+                       size_t size);
 
 #endif

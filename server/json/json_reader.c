@@ -237,6 +237,15 @@ static const char *refuse_string(struct json_reader *r, enum json_text_status st
                        "'\"' or a character that is no control character");
 }
 
+/* The outline ends with a character that needed more than one byte. */
+static void respell(struct json_reader *r)
+{
+    if (!faultless(r) || r->outline_length < 6) return;
+    char *escape = r->outline + r->outline_length - 6;
+    if (memcmp(escape, "\\ufffd", 6) == 0) memcpy(escape, "\\uFFFD", 6);
+    if (memcmp(escape, "\\u0000", 6) == 0) memcpy(escape, JSON_READER_NUL, 6);
+}
+
 static const char *read_string(struct json_reader *r, const char *p, const char *limit)
 {
     bool name = r->state == IN_NAME;
@@ -255,9 +264,7 @@ static const char *read_string(struct json_reader *r, const char *p, const char 
         put(r, p++, 1);
         if (status == JSON_TEXT_END) return name ? end_name(r, p) : end_value(r, p);
         if (name) put_name(r, r->string.decoded, r->string.decoded_length);
-        if (r->string.decoded_length == 1 && r->string.decoded[0] == '\0' && faultless(r)) {
-            memcpy(r->outline + r->outline_length - 6, "\\ufffd", 6);
-        }
+        if (r->string.decoded_length > 0) respell(r);
     }
     return p;
 }
@@ -507,7 +514,7 @@ static const char *read_token(struct json_reader *r, const char *p, const char *
     case FAILED:
         break;
     }
-    return refuse_byte(r, JSON_READER_SYNTAX, p, "the end of the text");
+    return refuse_byte(r, JSON_READER_SYNTAX, p, JSON_READER_END);
 }
 
 static const char *read_text(struct json_reader *r, const char *p, const char *limit)

@@ -5,8 +5,8 @@
  * where. Every array whose first element is a number, nested ([[1,2],[3,4]]) or not, is lifted into
  * a tensor; all other text, less white space, goes to the outline as it stands, where a lifted
  * array is written [k], k being its tensor's index. Since every array that begins with a number is
- * lifted, [k] cannot be mistaken for the caller's own. An escaped U+0000 is written \ufffd to the
- * outline, since cJSON ends its strings at a NUL.
+ * lifted, [k] cannot be mistaken for the caller's own. An escaped U+0000 is written JSON_READER_NUL
+ * to the outline, since cJSON ends its strings at a NUL; nothing else is.
  *
  * Faults are of three kinds. Text that is not JSON ends the reading: all further text is ignored.
  * JSON that holds what cannot be represented (JSON_READER_FIRST_CONTENT and later) is read on to
@@ -35,6 +35,12 @@
 #define JSON_READER_MEMBERS_MAX JSON_PATH_MEMBERS_MAX /* members of all open objects */
 #define JSON_READER_POINTER_MAX \
     256 /* bytes of a JSON Pointer, its NUL included; a longer one is left out */
+
+/* U+FFFD; what the caller has spelled so is spelled \uFFFD in the outline. */
+#define JSON_READER_NUL "\\ufffd"
+
+/* What error.expected is where the document has ended, and the text goes on. */
+#define JSON_READER_END "the end of the text"
 
 enum json_reader_status {
     JSON_READER_MORE, /* the beginning of a document */

@@ -62,7 +62,8 @@ static void end_line(struct batch *batch)
 {
     struct problem problem;
     if (batch->has_text) {
-        batch->has_job = codec_make_job(&json_codec, batch->decoder, &batch->job, &problem);
+        batch->has_job =
+            codec_make_job(&json_codec, &json_codec, batch->decoder, &batch->job, &problem);
         if (!batch->has_job) outcomes_add_problem(batch->outcomes, &problem);
     }
     json_codec.end(batch->decoder);

@@ -3,20 +3,21 @@
 
 #include "decimal/decimal.h"
 
+#include <math.h>
 #include <stdio.h>
 
-bool codec_make_job(const struct codec *codec, void *decoder, struct job *job,
-                    struct problem *problem)
+bool codec_make_job(const struct codec *request_codec, const struct codec *response_codec,
+                    void *decoder, struct job *job, struct problem *problem)
 {
     struct request request;
     struct request_fault fault;
     request_init(&request);
-    bool ok = codec->finish(decoder, &request, problem);
+    bool ok = request_codec->finish(decoder, &request, problem);
     if (ok && !request_check(&request, &fault)) {
-        codec->explain(&request, &fault, problem);
+        request_codec->explain(&request, &fault, problem);
         ok = false;
     }
-    if (ok) job_init(job, &request);
+    if (ok) job_init(job, &request, response_codec->sends_memory);
     request_free(&request);
     return ok;
 }
@@ -70,6 +71,14 @@ void codec_explain(const struct request *request, const struct request_fault *fa
         return;
     case REQUEST_SHAPE_MISMATCH:
         explain_shapes(request, fault, pointer, problem);
+        return;
+    case REQUEST_NOT_FINITE:
+        problem_set(problem, PROBLEM_NOT_FINITE, pointer,
+                    "The value at %s is %s; only an element of weight 0 may be NaN or infinite.",
+                    place,
+                    isnan(fault->value) ? "NaN"
+                    : fault->value > 0  ? "infinity"
+                                        : "-infinity");
         return;
     case REQUEST_NEGATIVE_WEIGHT:
         problem_set(problem, PROBLEM_NEGATIVE_WEIGHT, pointer,

@@ -21,6 +21,8 @@ struct codec {
     const char *const *requests; /* Content-Types of requests, NULL at their end */
     bool takes_unnamed;          /* also requests without a Content-Type */
 
+    bool sends_memory; /* wants results of a job that negates: see job_init */
+
     /* A format whose body is more than one request opens the work on it here, or returns NULL and
      * has set *response; it goes with no other format, and has nothing of what follows. NULL: one
      * body is one request. */
@@ -52,10 +54,10 @@ struct codec {
     void (*refuse)(const struct problem *problem, struct response *response);
 };
 
-/* The last byte has been received: makes a job of what a decoder of this codec has read. false:
- * *problem says what is wrong, and there is no job. */
-bool codec_make_job(const struct codec *codec, void *decoder, struct job *job,
-                    struct problem *problem);
+/* The last byte has been received: makes a job of what a decoder of the request's codec has read,
+ * whose result is for the response's. false: *problem says what is wrong, and there is no job. */
+bool codec_make_job(const struct codec *request_codec, const struct codec *response_codec,
+                    void *decoder, struct job *job, struct problem *problem);
 
 /* The words that all formats share for a fault. noun is what an input is called ("member"), place
  * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may

@@ -29,8 +29,8 @@ static size_t receive(struct work *work, const char *bytes, size_t length)
 
 static bool make_job(struct endpoint *endpoint, struct problem *problem)
 {
-    endpoint->has_job =
-        codec_make_job(endpoint->request_codec, endpoint->decoder, &endpoint->job, problem);
+    endpoint->has_job = codec_make_job(endpoint->request_codec, endpoint->response_codec,
+                                       endpoint->decoder, &endpoint->job, problem);
     return endpoint->has_job;
 }
 

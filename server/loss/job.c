@@ -13,12 +13,19 @@ static bool is_whole(const struct job *job)
     return job->request.inputs[REQUEST_PREDICTIONS].length <= JOB_SLICE;
 }
 
-void job_init(struct job *job, struct request *request)
+/* What comes after screening. */
+static enum job_phase first_phase(const struct job *job)
+{
+    return job->request.reduction == REQUEST_NONE ? JOB_SEPARATING : JOB_TRYING;
+}
+
+void job_init(struct job *job, struct request *request, bool negates)
 {
     job->request = *request;
     request_init(request);
+    job->negates = negates;
     job->loss = 0;
-    job->phase = job->request.reduction == REQUEST_NONE ? JOB_SEPARATING : JOB_TRYING;
+    job->phase = job->request.has_non_finite ? JOB_SCREENING : first_phase(job);
     job->next = 0;
     job->loss_status = MSE_OK;
     job->gradient_status = MSE_OK;
@@ -126,6 +133,24 @@ static bool finish_slice(struct job *job, const struct slice *slice)
     return true;
 }
 
+/* The first element that is not finite, and whose weight is not 0. */
+static enum job_status screen(struct job *job, struct request_fault *fault)
+{
+    struct slice s = next_slice(job, JOB_SLICE);
+    const double *const inputs[REQUEST_INPUTS] = {s.predictions, s.targets, s.weights};
+    for (size_t i = 0; i < s.count; i++) {
+        if (s.weights != NULL && s.weights[i] == 0) continue;
+        for (int input = 0; input < REQUEST_INPUTS && inputs[input] != NULL; input++) {
+            if (isfinite(inputs[input][i])) continue;
+            *fault = (struct request_fault){REQUEST_NOT_FINITE, (enum request_input)input,
+                                            job->next + i, inputs[input][i]};
+            return JOB_BAD;
+        }
+    }
+    if (finish_slice(job, &s)) job->phase = first_phase(job);
+    return JOB_MORE;
+}
+
 /* The loss of all elements is there, or there is none. */
 static enum job_status end_loss(struct job *job, enum mse_status status,
                                 struct request_fault *fault)
@@ -196,6 +221,21 @@ static void keep_worst(enum mse_status *worst, enum mse_status status)
     if (status != MSE_OK) *worst = status;
 }
 
+/* The gradient with respect to the predictions stands in their place. */
+static void negate(const struct job *job, const struct slice *s)
+{
+    bool is_elementwise = job->request.reduction == REQUEST_NONE;
+    if (!job->negates) return;
+    if (!job->request.wants_predictions) {
+        for (size_t i = 0; i < s->count; i++) s->predictions[i] = 0.0 - s->predictions[i];
+        return;
+    }
+    if (job->request.wants_targets && !is_elementwise) {
+        for (size_t i = 0; i < s->count; i++) s->targets[i] = 0.0 - s->predictions[i];
+    }
+    for (size_t i = 0; i < s->count; i++) s->predictions[i] += 0.0; /* -0 becomes +0 */
+}
+
 static enum job_status derive(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
@@ -206,6 +246,7 @@ static enum job_status derive(struct job *job, struct request_fault *fault)
             ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
             : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
                                        reduction, s.predictions));
+    negate(job, &s);
     return end_slice(job, &s, fault);
 }
 
@@ -221,6 +262,7 @@ static enum job_status separate(struct job *job, struct request_fault *fault)
         if (wants_gradient(job)) {
             keep_worst(&job->gradient_status, mse_gradient(s.predictions, s.targets, s.weights,
                                                            s.count, MSE_SUM, s.predictions));
+            negate(job, &s);
         }
         memcpy(s.targets, losses, s.count * sizeof losses[0]);
     }
@@ -230,6 +272,8 @@ static enum job_status separate(struct job *job, struct request_fault *fault)
 static enum job_status do_slice(struct job *job, struct request_fault *fault)
 {
     switch (job->phase) {
+    case JOB_SCREENING:
+        return screen(job, fault);
     case JOB_TRYING:
         return try_loss(job, fault);
     case JOB_ADDING:
@@ -271,14 +315,17 @@ void job_take_result(struct job *job, struct result *result)
     result->wants_targets = request->wants_targets;
     tensor_init(&result->losses, NULL);
     tensor_init(&result->gradient, NULL);
+    tensor_init(&result->negated, NULL);
     tensor_init(&result->spare, NULL);
     if (result->is_elementwise) {
         move_tensor(&result->losses, targets);
     } else if (result->wants_predictions && result->wants_targets) {
-        move_tensor(&result->spare, targets);
+        move_tensor(job->negates ? &result->negated : &result->spare, targets);
     }
     if (wants_gradient(job)) {
-        move_tensor(&result->gradient, &request->inputs[REQUEST_PREDICTIONS]);
+        bool is_negated = job->negates && !result->wants_predictions;
+        move_tensor(is_negated ? &result->negated : &result->gradient,
+                    &request->inputs[REQUEST_PREDICTIONS]);
     }
     request_free(request);
 }
@@ -292,5 +339,6 @@ void job_free_result(struct result *result)
 {
     tensor_free(&result->losses);
     tensor_free(&result->gradient);
+    tensor_free(&result->negated);
     tensor_free(&result->spare);
 }

@@ -30,6 +30,7 @@ enum job_status {
 
 /* What is done to one slice after the other. */
 enum job_phase {
+    JOB_SCREENING, /* elements that are not finite and have a weight */
     JOB_TRYING,    /* the loss of all elements, the quick way, in one go */
     JOB_ADDING,    /* the same, the sure way */
     JOB_WEIGHING,  /* the sum of the weights, which the quick way has not left behind */
@@ -42,6 +43,7 @@ enum job_phase {
  * "none", that of the targets. The shapes stay. */
 struct job {
     struct request request;
+    bool negates;
 
     double loss; /* of all elements, except under "none" */
     enum job_phase phase;
@@ -57,13 +59,18 @@ struct result {
     double loss;
     struct tensor losses;
     struct tensor gradient; /* with respect to the predictions; empty where none is wanted */
+    struct tensor negated;  /* with respect to the targets, of a job that negates; empty where it is
+                               not wanted, or under "none", where there is no room for both */
     bool wants_predictions, wants_targets;
-    struct tensor spare; /* where both gradients are wanted of one loss: as many elements, of no
-                            meaning, for the codec's use; else empty */
+    struct tensor
+        spare; /* where both gradients are wanted of one loss, and the job does not negate:
+                  as many elements, of no meaning, for the codec's use; else empty */
 };
 
-/* Moves the request into a job, which the caller frees. */
-void job_init(struct job *job, struct request *request);
+/* Moves the request into a job, which the caller frees. One that negates leaves the gradient with
+ * respect to the targets, too, and no zero with a sign: results that can be sent as they lie in
+ * memory. If that gradient alone is wanted, it has the place of the predictions. */
+void job_init(struct job *job, struct request *request, bool negates);
 
 enum job_status job_step(struct job *job, struct request_fault *fault);
 

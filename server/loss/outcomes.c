@@ -205,6 +205,7 @@ static void view_result(struct outcomes *outcomes, const struct record *record, 
     result->wants_targets = record->copied.wants_targets;
     tensor_init(&result->losses, NULL);
     tensor_init(&result->gradient, NULL);
+    tensor_init(&result->negated, NULL);
     tensor_init(&result->spare, NULL);
     if (result->wants_predictions || result->wants_targets) {
         view(&result->gradient, record, shape, values);

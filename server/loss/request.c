@@ -10,6 +10,7 @@ static const char *const input_names[REQUEST_INPUTS] = {[REQUEST_PREDICTIONS] = 
 void request_init(struct request *request)
 {
     for (int i = 0; i < REQUEST_INPUTS; i++) tensor_init(&request->inputs[i], NULL);
+    request->has_non_finite = false;
     request->reduction = REQUEST_MEAN;
     request->wants_predictions = true;
     request->wants_targets = true;

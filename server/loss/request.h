@@ -16,6 +16,7 @@ enum request_input { REQUEST_PREDICTIONS, REQUEST_TARGETS, REQUEST_WEIGHTS, REQU
  * element; weights that were not given are empty. */
 struct request {
     struct tensor inputs[REQUEST_INPUTS];
+    bool has_non_finite; /* an input may hold NaN or infinity, which weight 0 alone makes good */
     enum request_reduction reduction;
     bool wants_predictions; /* the gradient with respect to the predictions */
     bool wants_targets;     /* the gradient with respect to the targets */
@@ -27,6 +28,7 @@ enum request_fault_kind {
     REQUEST_MISSING,           /* input was not given */
     REQUEST_EMPTY,             /* input has no element */
     REQUEST_SHAPE_MISMATCH,    /* input has not the shape of the predictions */
+    REQUEST_NOT_FINITE,        /* element index of input is value, a NaN or an infinity */
     REQUEST_NEGATIVE_WEIGHT,   /* element index of the weights is value */
     REQUEST_ZERO_WEIGHTS,      /* a mean, and all weights are 0 */
     REQUEST_LOSS_OVERFLOW,     /* beyond the largest double: of element index, or of all together */

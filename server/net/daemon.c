@@ -57,7 +57,10 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 
 /* ---- the response */
 
-/* A body that is produced while it is sent. */
+/* Bytes that are produced at a time of a body of known length. */
+#define BLOCK ((size_t)32 * 1024)
+
+/* A body that is produced while it is sent, or lies in memory until it has been. */
 struct stream {
     struct response response;
     struct exchange *exchange; /* lives for as long as the stream is asked for more */
@@ -67,7 +70,8 @@ static ssize_t produce(void *context, uint64_t position, char *out, size_t room)
 {
     struct stream *stream = context;
     (void)position;
-    if (room < RESPONSE_ROOM_MIN) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (stream->response.length == RESPONSE_LENGTH_UNKNOWN && room < RESPONSE_ROOM_MIN)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     size_t length = stream->response.produce(stream->response.source, out, room);
     exchange_sent(stream->exchange, length);
     return length > 0 ? (ssize_t)length : MHD_CONTENT_READER_END_OF_STREAM;
@@ -87,10 +91,34 @@ static struct MHD_Response *create_produced(struct response *response, struct ex
     struct stream *stream = malloc(sizeof *stream);
     if (stream != NULL) {
         *stream = (struct stream){*response, exchange};
-        /* The block serves clients of HTTP/1.0 only: with chunks, bytes go straight to the
-         * connection's pool. */
-        created = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4 * RESPONSE_ROOM_MIN,
+        /* With chunks, bytes go straight to the connection's pool: the block then serves clients of
+         * HTTP/1.0 only. */
+        bool is_known = response->length != RESPONSE_LENGTH_UNKNOWN;
+        created = MHD_create_response_from_callback(is_known ? response->length : MHD_SIZE_UNKNOWN,
+                                                    is_known ? BLOCK : 4 * RESPONSE_ROOM_MIN,
                                                     produce, stream, free_stream);
+    }
+    if (created == NULL) {
+        response_discard(response);
+        free(stream);
+    }
+    return created;
+}
+
+/* Takes the response's source. libmicrohttpd copies the list of the parts. */
+static struct MHD_Response *create_memory(struct response *response, struct exchange *exchange)
+{
+    struct MHD_IoVec parts[RESPONSE_PARTS_MAX];
+    struct MHD_Response *created = NULL;
+    struct stream *stream = malloc(sizeof *stream);
+    for (size_t i = 0; i < response->part_count; i++) {
+        parts[i] = (struct MHD_IoVec){response->parts[i].bytes, response->parts[i].length};
+    }
+    if (stream != NULL) {
+        *stream = (struct stream){*response, exchange};
+        created = MHD_create_response_from_iovec(parts, (unsigned)response->part_count, free_stream,
+                                                 stream);
+        exchange_sent(exchange, response->length);
     }
     if (created == NULL) {
         response_discard(response);
@@ -119,6 +147,8 @@ static struct MHD_Response *create(struct response *response, struct exchange *e
         return create_buffered(response, exchange);
     case RESPONSE_PRODUCED:
         return create_produced(response, exchange);
+    case RESPONSE_MEMORY:
+        return create_memory(response, exchange);
     }
     return NULL;
 }

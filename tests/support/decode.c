@@ -25,24 +25,60 @@ bool decode_request(const char *text, struct tensor_budget *budget, struct reque
     return ok;
 }
 
+/* Appends length bytes and a NUL. */
+static char *append(char *bytes, size_t *length, const void *more, size_t more_length)
+{
+    bytes = realloc(bytes, *length + more_length + 1);
+    if (bytes == NULL) abort();
+    if (more_length > 0) memcpy(bytes + *length, more, more_length);
+    *length += more_length;
+    bytes[*length] = '\0';
+    return bytes;
+}
+
+static char *append_produced(char *bytes, size_t *length, struct response *response, size_t room)
+{
+    bool is_known = response->length != RESPONSE_LENGTH_UNKNOWN;
+    char *piece = malloc(room);
+    size_t written;
+    if (piece == NULL) abort();
+    do {
+        if (is_known && room > response->length - *length) room = response->length - *length;
+        written = room > 0 ? response->produce(response->source, piece, room) : 0;
+        if (written > room) abort();
+        bytes = append(bytes, length, piece, written);
+    } while (written > 0);
+    free(piece);
+    if (is_known && *length != response->length) abort();
+    return bytes;
+}
+
+char *decode_bytes(struct response *response, size_t room, size_t *length)
+{
+    *length = 0;
+    char *bytes = append(NULL, length, NULL, 0);
+    switch (response->body) {
+    case RESPONSE_EMPTY:
+        break;
+    case RESPONSE_CONSTANT:
+    case RESPONSE_WHOLE:
+        bytes = append(bytes, length, response->text, response->length);
+        break;
+    case RESPONSE_PRODUCED:
+        bytes = append_produced(bytes, length, response, room);
+        break;
+    case RESPONSE_MEMORY:
+        for (size_t i = 0; i < response->part_count; i++)
+            bytes = append(bytes, length, response->parts[i].bytes, response->parts[i].length);
+        if (*length != response->length) abort();
+        break;
+    }
+    response_discard(response);
+    return bytes;
+}
+
 char *decode_body(struct response *response, size_t room)
 {
-    if (response->body != RESPONSE_PRODUCED) {
-        char *whole = strndup(response->text, response->length);
-        response_discard(response);
-        return whole;
-    }
-    char *text = NULL;
-    size_t length = 0;
-    size_t written;
-    do {
-        text = realloc(text, length + room + 1);
-        if (text == NULL) abort();
-        written = response->produce(response->source, text + length, room);
-        if (written > room) abort();
-        length += written;
-    } while (written > 0);
-    text[length] = '\0';
-    response_discard(response);
-    return text;
+    size_t length;
+    return decode_bytes(response, room, &length);
 }

@@ -16,4 +16,7 @@ bool decode_request(const char *text, struct tensor_budget *budget, struct reque
  * caller frees it. Discards the response. */
 char *decode_body(struct response *response, size_t room);
 
+/* The same for a body that may hold NULs: its length goes to *length. */
+char *decode_bytes(struct response *response, size_t room, size_t *length);
+
 #endif

@@ -297,15 +297,17 @@ static void put_byte(struct text *t)
     put(t, t->bytes + t->at++, 1);
 }
 
-/* Puts what value passes over, a scalar, \u0000 replaced. */
+/* Puts what value passes over, a scalar, \u0000 replaced and \ufffd respelled. */
 static void put_scalar(struct text *t)
 {
     const unsigned char *p = t->bytes + t->at;
     value(t);
     for (const unsigned char *end = t->bytes + t->at; p < end;) {
         bool nul = end - p > 6 && memcmp(p, "\\u0000", 6) == 0;
-        size_t length = nul ? 6 : *p == '\\' ? 2 : 1;
-        put(t, nul ? (const unsigned char *)"\\ufffd" : p, length);
+        bool own = end - p > 6 && memcmp(p, "\\ufffd", 6) == 0;
+        size_t length = nul || own ? 6 : *p == '\\' ? 2 : 1;
+        const char *spelled = nul ? "\\ufffd" : own ? "\\uFFFD" : (const char *)p;
+        put(t, (const unsigned char *)spelled, length);
         p += length;
     }
 }

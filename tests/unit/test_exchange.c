@@ -174,6 +174,52 @@ static void a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once(void **
     }
 }
 
+/* What clients of the Open Inference Protocol read. */
+static void a_refusal_has_the_form_of_the_path(void **state)
+{
+    static const char form[] = "{\"error\":\"";
+    char folder[FOLDER_PATH_MAX];
+    char file[FOLDER_PATH_MAX + 8];
+    (void)state;
+    struct head nowhere = head_of("GET", "/v2/nowhere");
+    assert_int_equal(status_of(&nowhere, "", false, form), 404);
+    struct head post = head_of("POST", "/v2/models/mse");
+    assert_int_equal(status_of(&post, good, false, form), 405);
+    struct head infer = head_of("POST", "/v2/models/mse/infer");
+    assert_int_equal(status_of(&infer, good, false, form), 422);
+    struct head folded = infer;
+    folded.has_bad_name = true;
+    assert_int_equal(status_of(&folded, "", true, form), 400);
+    struct head announced = infer;
+    announced.content_length = "101";
+    announced.content_lengths = 1;
+    assert_int_equal(status_of(&announced, "", true, form), 413);
+    char large[102] = "[";
+    memset(large + 1, ' ', 100);
+    assert_int_equal(status_of(&infer, large, false, form), 413);
+    struct head surplus = infer;
+    surplus.is_surplus = true;
+    assert_int_equal(status_of(&surplus, "", true, form), 503);
+    struct head ready = head_of("GET", "/v2/health/ready");
+    struct head model_ready = head_of("GET", "/v2/models/mse/ready");
+    struct head live = head_of("GET", "/v2/health/live");
+    atomic_store(&service.draining, true);
+    assert_int_equal(status_of(&infer, good, false, form), 503);
+    assert_int_equal(status_of(&ready, "", false, form), 503);
+    assert_int_equal(status_of(&model_ready, "", false, form), 503);
+    assert_int_equal(status_of(&live, "", false, "true"), 200);
+    atomic_store(&service.draining, false);
+    folder_make(folder);
+    snprintf(file, sizeof file, "%s/tokens", folder);
+    folder_write_text(file, "sesame\n");
+    service.tokens = tokens_open(file);
+    assert_int_equal(status_of(&infer, good, false, form), 401);
+    assert_int_equal(status_of(&live, "", false, "true"), 200);
+    tokens_close(service.tokens);
+    service.tokens = NULL;
+    folder_remove(folder);
+}
+
 static void a_draining_server_takes_no_new_work(void **state)
 {
     (void)state;
@@ -293,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
         cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
+        cmocka_unit_test(a_refusal_has_the_form_of_the_path),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
         cmocka_unit_test(only_pages_of_allowed_origins_may_call),
         cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),

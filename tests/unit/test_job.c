@@ -21,7 +21,7 @@ static void make_job(struct job *job, const char *text)
     struct problem problem;
     if (!decode_request(text, &budget, &request, &problem))
         fail_msg("%s: %s", text, problem.detail);
-    job_init(job, &request);
+    job_init(job, &request, false);
     request_free(&request);
 }
 
@@ -146,7 +146,7 @@ static int do_job(struct request *request)
     assert_int_equal(mse_losses(s, y, w, n, losses), MSE_OK);
     assert_int_equal(mse_gradient(s, y, w, n, whole, gradient), MSE_OK);
 
-    job_init(&job, request);
+    job_init(&job, request, false);
     while (job_step(&job, &fault) == JOB_MORE) steps++;
     assert_memory_equal(job.request.inputs[REQUEST_PREDICTIONS].values, gradient,
                         n * sizeof *gradient);
@@ -202,11 +202,124 @@ static void a_fault_in_the_last_slice_is_found(void **state)
     (void)state;
     fill_request(&request, n);
     request.inputs[REQUEST_WEIGHTS].values[n - 1] = -1;
-    job_init(&job, &request);
+    job_init(&job, &request, false);
     while ((status = job_step(&job, &fault)) == JOB_MORE) continue;
     assert_int_equal(status, JOB_BAD);
     assert_int_equal(fault.index, JOB_TRIED_MAX);
     free_job(&job);
+}
+
+static void fill_with(struct tensor *tensor, const double *values, size_t n)
+{
+    fill(tensor, n, 0, 0);
+    memcpy(tensor->values, values, n * sizeof *values);
+}
+
+static void an_element_that_is_not_finite_is_told_unless_its_weight_is_0(void **state)
+{
+    static const struct {
+        double predictions[3], targets[3], weights[3];
+        enum request_input input; /* REQUEST_INPUTS: no fault */
+        size_t index;
+    } rows[] = {
+        {{1, 2, NAN}, {1, 1, 1}, {1, 1, 1}, REQUEST_PREDICTIONS, 2},
+        {{1, 2, 3}, {1, -INFINITY, 1}, {1, 1, 1}, REQUEST_TARGETS, 1},
+        {{1, 2, 3}, {1, 1, 1}, {1, 1, INFINITY}, REQUEST_WEIGHTS, 2},
+        {{1, 2, 3}, {1, 1, 1}, {NAN, 1, 1}, REQUEST_WEIGHTS, 0},
+        {{1, 2, 3}, {1, 1, 1}, {1, -INFINITY, -1}, REQUEST_WEIGHTS, 1},
+        {{NAN, NAN, INFINITY}, {1, NAN, 1}, {0, -0.0, 1}, REQUEST_PREDICTIONS, 2},
+        {{NAN, 3, INFINITY}, {INFINITY, 1, 1}, {0, 1, -0.0}, REQUEST_INPUTS, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int reduction = REQUEST_MEAN; reduction <= REQUEST_NONE; reduction++) {
+            struct request request = {.reduction = (enum request_reduction)reduction,
+                                      .has_non_finite = true,
+                                      .wants_predictions = true};
+            struct job job;
+            struct request_fault fault = {0};
+            fill_with(&request.inputs[REQUEST_PREDICTIONS], rows[i].predictions, 3);
+            fill_with(&request.inputs[REQUEST_TARGETS], rows[i].targets, 3);
+            fill_with(&request.inputs[REQUEST_WEIGHTS], rows[i].weights, 3);
+            job_init(&job, &request, false);
+            enum job_status status = job_step(&job, &fault);
+            if (rows[i].input == REQUEST_INPUTS) {
+                const double *gradient = job.request.inputs[REQUEST_PREDICTIONS].values;
+                assert_int_equal(status, JOB_DONE);
+                assert_true(gradient[0] == 0 && gradient[1] == 4 && gradient[2] == 0);
+                if (reduction != REQUEST_NONE) assert_true(job.loss == 4);
+            } else {
+                assert_int_equal(status, JOB_BAD);
+                assert_int_equal(fault.kind, REQUEST_NOT_FINITE);
+                assert_int_equal(fault.input, rows[i].input);
+                assert_int_equal(fault.index, rows[i].index);
+                assert_true(!isfinite(fault.value));
+            }
+            free_job(&job);
+        }
+    }
+}
+
+static void the_last_slice_is_screened(void **state)
+{
+    size_t n = 3 * JOB_SLICE + 1;
+    struct request request = {.has_non_finite = true, .wants_predictions = true};
+    struct job job;
+    struct request_fault fault;
+    enum job_status status;
+    (void)state;
+    fill_request(&request, n);
+    for (size_t i = 0; i + 1 < n; i += 5) {
+        request.inputs[REQUEST_WEIGHTS].values[i] = 0;
+        request.inputs[REQUEST_TARGETS].values[i] = NAN;
+    }
+    request.inputs[REQUEST_TARGETS].values[n - 1] = INFINITY;
+    request.inputs[REQUEST_WEIGHTS].values[n - 1] = 1;
+    job_init(&job, &request, false);
+    while ((status = job_step(&job, &fault)) == JOB_MORE) continue;
+    assert_int_equal(status, JOB_BAD);
+    assert_int_equal(fault.kind, REQUEST_NOT_FINITE);
+    assert_int_equal(fault.index, n - 1);
+    free_job(&job);
+}
+
+/* The gradient is 2, and what rounds to -0 and to +0 since the weights are so small. */
+static void a_job_that_negates_leaves_both_gradients_without_negative_zeros(void **state)
+{
+    static const double predictions[] = {2, 0, 0.125}, targets[] = {1, 0.125, 0},
+                        weights[] = {1, 5e-324, 5e-324};
+    (void)state;
+    for (int wanted = 1; wanted < 4; wanted++) {
+        for (int reduction = REQUEST_MEAN; reduction <= REQUEST_NONE; reduction++) {
+            struct request request = {.reduction = (enum request_reduction)reduction,
+                                      .wants_predictions = wanted & 1,
+                                      .wants_targets = wanted & 2};
+            struct job job;
+            struct request_fault fault;
+            struct result result;
+            fill_with(&request.inputs[REQUEST_PREDICTIONS], predictions, 3);
+            fill_with(&request.inputs[REQUEST_TARGETS], targets, 3);
+            fill_with(&request.inputs[REQUEST_WEIGHTS], weights, 3);
+            job_init(&job, &request, true);
+            assert_int_equal(job_step(&job, &fault), JOB_DONE);
+            job_take_result(&job, &result);
+            assert_int_equal(result.spare.length, 0);
+            assert_int_equal(result.gradient.length, wanted & 1 ? 3 : 0);
+            bool has_room = wanted != 3 || reduction != REQUEST_NONE;
+            assert_int_equal(result.negated.length, wanted & 2 && has_room ? 3 : 0);
+            for (size_t i = 0; i < result.gradient.length; i++) {
+                if (result.gradient.values[i] == 0)
+                    assert_true(!signbit(result.gradient.values[i]));
+            }
+            if (result.gradient.length > 0) assert_true(result.gradient.values[0] == 2);
+            for (size_t i = 0; i < result.negated.length; i++) {
+                if (result.negated.values[i] == 0) assert_true(!signbit(result.negated.values[i]));
+            }
+            if (result.negated.length > 0) assert_true(result.negated.values[0] == -2);
+            job_free_result(&result);
+            free_job(&job);
+        }
+    }
 }
 
 int main(void)
@@ -219,6 +332,9 @@ int main(void)
         cmocka_unit_test(
             a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn),
         cmocka_unit_test(a_fault_in_the_last_slice_is_found),
+        cmocka_unit_test(an_element_that_is_not_finite_is_told_unless_its_weight_is_0),
+        cmocka_unit_test(the_last_slice_is_screened),
+        cmocka_unit_test(a_job_that_negates_leaves_both_gradients_without_negative_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

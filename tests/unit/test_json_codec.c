@@ -228,7 +228,7 @@ static char *respond_to(const char *text, size_t room)
     struct result result;
     struct response response;
     if (!decode(text, &request, &problem)) fail_msg("%s: %s", text, problem.detail);
-    job_init(&job, &request);
+    job_init(&job, &request, false);
     enum job_status status;
     while ((status = job_step(&job, &fault)) == JOB_MORE) continue;
     assert_int_equal(status, JOB_DONE);

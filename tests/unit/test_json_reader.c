@@ -91,6 +91,8 @@ static void an_escaped_nul_stands_in_the_outline_as_a_replacement_character(void
         ROW("\"a\\u0000b\\u0000\"", "\"a\\ufffdb\\ufffd\""),
         ROW("{\"\\u0000\":1,\"\\uFFFD\":2}", "{\"\\ufffd\":1,\"\\uFFFD\":2}"),
         ROW("\"\\\\u0000\"", "\"\\\\u0000\""),
+        ROW("\"\\ufffd\\uffFd\\u0000\"", "\"\\uFFFD\\uffFd\\ufffd\""),
+        ROW("\"\\\\ufffd\"", "\"\\\\ufffd\""),
         ROW("{\"a\\u0000/\":[1,null]}", "NOT_A_NUMBER@15 /a\xef\xbf\xbd~1/1"),
     };
     READ_ROWS(rows);

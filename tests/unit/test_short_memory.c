@@ -187,6 +187,19 @@ static void a_batch_survives_the_failure_of_any_allocation(void **state)
     free(body);
 }
 
+static void an_inference_request_survives_the_failure_of_any_allocation(void **state)
+{
+#define INPUT(name, data) \
+    "{\"name\":\"" name "\",\"shape\":[2],\"datatype\":\"FP64\",\"data\":" data "}"
+    (void)state;
+    starve("/v2/models/mse/infer",
+           "{\"id\":\"7\",\"inputs\":[" INPUT("predictions", "[1,2]") "," INPUT(
+               "targets", "[3,4]") "],\"parameters\":{\"binary_data_output\":true}}",
+           200);
+    starve("/v2/models/mse/infer",
+           "{\"inputs\":[" INPUT("predictions", "[1,2]") "," INPUT("targets", "[3,4,5]") "]}", 422);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_wrong_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_large_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_batch_survives_the_failure_of_any_allocation),
+        cmocka_unit_test(an_inference_request_survives_the_failure_of_any_allocation),
     };
     allocations_left = -1;
     service.routes = routes;
