@@ -127,12 +127,12 @@ def all_peers(answers):
 def settings(file):
     """What a file tells libmicrohttpd at its start, less encryption and the functions to call."""
     text = (ROOT / file).read_text()
-    flags = re.search(r"unsigned flags = ([^;]*);", text)[1]
+    flags = re.search(r"unsigned flags =\s+([^;]*);", text)[1]
     pool = re.search(r"#define POOL_SIZE (.*)", text)[1]
     return flags.split(), pool.split(), set(re.findall(r"MHD_OPTION_(?:CONNECTION|THREAD|LISTEN)\w+", text))
 
 
 def check_same_transport():
     """The transport alone is measured with the service's own settings, or not at all."""
-    if settings("server/http.c") != settings("bench/peer.c"):
-        raise RuntimeError("bench/peer.c sets libmicrohttpd up otherwise than server/http.c does")
+    if settings("server/net/daemon.c") != settings("bench/peer.c"):
+        raise RuntimeError("bench/peer.c sets libmicrohttpd up otherwise than server/net/daemon.c does")
