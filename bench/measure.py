@@ -13,6 +13,8 @@ SIZES = (27, 1000, 100_000, 1_000_000)  # elements
 LARGEST = SIZES[-1]
 CONNECTIONS = 32
 LARGE_CALLERS = 4
+LINES = 1000  # of a request of NDJSON
+LINE_CALLERS = 4
 CURL_FROM = 100_000  # elements; below, what curl itself takes would count for too much
 CURL_REQUESTS_MAX = 200  # of one process
 
@@ -72,12 +74,22 @@ def checked(peer, measured):
     return measured
 
 
+def wrk(peer, connections, seconds, arguments):
+    words = ["wrk", "--threads", "2", "--connections", str(connections), "--duration", f"{seconds}s"]
+    words += ["--timeout", "30s", "--script", "bench/wrk.lua", f"http://127.0.0.1:{peer.port}"]
+    printed = run(words + ["--", *map(str, arguments)])
+    return checked(peer, pairs(printed.strip().splitlines()[-1]))
+
+
+def lines_rate(peer, size, seconds):
+    """Losses a second, many of them in each request."""
+    measured = wrk(peer, LINE_CALLERS, seconds, [path(peer, size), bodies(size), LINES])
+    return LINES * measured["requests"] / measured["seconds"]
+
+
 def many_callers(peer, size, seconds):
     """Requests a second, and the time of the slowest hundredth, with many connections at once."""
-    words = ["wrk", "--threads", "2", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
-    words += ["--timeout", "30s", "--script", "bench/wrk.lua", f"http://127.0.0.1:{peer.port}"]
-    printed = run(words + ["--", path(peer, size), str(bodies(size))])
-    measured = checked(peer, pairs(printed.strip().splitlines()[-1]))
+    measured = wrk(peer, CONNECTIONS, seconds, [path(peer, size), bodies(size)])
     return {"rate": measured["requests"] / measured["seconds"], "p99": measured["p99_us"] / 1e6}
 
 

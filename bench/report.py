@@ -5,7 +5,7 @@ import re
 import statistics
 import subprocess
 
-from measure import CONNECTIONS, CURL_FROM, LARGE_CALLERS, LARGEST, SIZES
+from measure import CONNECTIONS, CURL_FROM, LARGE_CALLERS, LARGEST, LINE_CALLERS, LINES, SIZES
 from picture import duration
 from peers import ROOT
 
@@ -118,6 +118,16 @@ def tail_table(peers, results):
     return markdown(rows)
 
 
+def lines_table(peer, results):
+    """Losses of small requests, alone and many in one request."""
+    rows = [[f"losses a second of {SMALL} elements", f"JSON, {CONNECTIONS} callers"]]
+    rows[0].append(f"NDJSON, {LINES:,} lines, {LINE_CALLERS} callers")
+    rows.append(["---", "---:", "---:"])
+    rates = (significant(statistics.median(results[peer.key, load])) for load in ("single", "lines"))
+    rows.append([peer.label, *rates])
+    return markdown(rows)
+
+
 def bars(results, measured):
     """Rows of what must hold: what, the bar, the value or None, whether more is better."""
 
@@ -147,6 +157,8 @@ def bars(results, measured):
     worst = (measured.get("numerics") or {}).items()
     worst = [value for name, value in worst if ",loss+gradient,n=" in name and not name.startswith("ordinary,")]
     yield "worst data, loss and gradient, ns an element", 25, max(worst, default=None), False
+    value = ratio(results.get(("service", "lines"), []), results.get(("service", "single"), []))
+    yield f"{SMALL} elements, losses a second in requests of {LINES:,} lines, against one each", 8, value, True
     value = ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), []))
     yield f"{SMALL} elements, p99 while {LARGE_CALLERS} callers post {LARGEST:,}, against alone", 10, value, False
 

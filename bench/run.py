@@ -104,6 +104,16 @@ def measure_under_load(peers, plan, results):
             results.setdefault((peer.key, "loaded"), []).append(loaded)
 
 
+def measure_lines(peer, plan, results):
+    """Losses a second as lines of one request and as requests of their own, in turn."""
+    for turn in range(plan.rounds):
+        say(f"{measure.LINES:,} lines in a request, {turn + 1} of {plan.rounds}: {peer.label}")
+        single = measure.many_callers(peer, SMALL, plan.many_seconds)["rate"]
+        lines = measure.lines_rate(peer, SMALL, plan.many_seconds)
+        results.setdefault((peer.key, "single"), []).append(single)
+        results.setdefault((peer.key, "lines"), []).append(lines)
+
+
 def measure_peers(plan, results):
     answers = ready_answers()
     expected = json.loads(answers[SMALL].read_text())
@@ -118,6 +128,7 @@ def measure_peers(plan, results):
         first = turn % len(those)
         measure_round(those[first:] + those[:first], plan, results, f"round {turn + 1} of {plan.rounds}")
     measure_under_load(peers[:2], plan, results)
+    measure_lines(peers[0], plan, results)
     for peer in peers:
         peer.stop()
     return peers
@@ -151,7 +162,7 @@ def main():
 
     text = "\n\n".join([
         f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results),
-        report.tail_table(peers, results), *(report.micro_table(*pair) for pair in micro.items()),
+        report.tail_table(peers, results), report.lines_table(peers[0], results), *(report.micro_table(*pair) for pair in micro.items()),
         report.bars_table(report.bars(results, micro)),
     ])
     print(f"\n{text}")
