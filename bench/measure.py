@@ -15,6 +15,8 @@ SIZES = (27, 1000, 100_000, 1_000_000)  # elements
 LARGEST = SIZES[-1]
 CONNECTIONS = 32
 LARGE_CLIENTS = 4
+LINES = 1000  # of a request of NDJSON
+LINE_CLIENTS = 4
 CURL_FROM = 100_000  # elements; below, what curl itself takes would count for too much
 INFLATED_PIECE = 16384  # bytes: about what the server reads at once
 CURL_REQUESTS_MAX = 200  # of one process
@@ -75,12 +77,22 @@ def checked(peer, measured):
     return measured
 
 
-def many_callers(peer, size, seconds):
-    """Requests a second, and the time of the slowest hundredth, with many connections at once."""
-    words = ["wrk", "--threads", "2", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
+def wrk(peer, connections, seconds, arguments):
+    words = ["wrk", "--threads", "2", "--connections", str(connections), "--duration", f"{seconds}s"]
     words += ["--timeout", "30s", "--script", "bench/wrk.lua", f"http://127.0.0.1:{peer.port}"]
-    printed = run(words + ["--", path(peer, size), str(bodies(size))])
-    measured = checked(peer, pairs(printed.strip().splitlines()[-1]))
+    printed = run(words + ["--", *map(str, arguments)])
+    return checked(peer, pairs(printed.strip().splitlines()[-1]))
+
+
+def lines_rate(peer, size, seconds):
+    """Losses per second, many of them in each request."""
+    measured = wrk(peer, LINE_CLIENTS, seconds, [path(peer, size), bodies(size), LINES])
+    return LINES * measured["requests"] / measured["seconds"]
+
+
+def many_clients(peer, size, seconds):
+    """Requests a second, and the time of the slowest hundredth, with many connections at once."""
+    measured = wrk(peer, CONNECTIONS, seconds, [path(peer, size), bodies(size)])
     return {"rate": measured["requests"] / measured["seconds"], "p99": measured["p99_us"] / 1e6}
 
 
@@ -125,7 +137,7 @@ def curl(peer, size, count, is_zipped=False):
     return [float(line) for line in run(["curl", *words]).split()]
 
 
-def curl_caller(peer, size, seconds, is_zipped=False):
+def curl_client(peer, size, seconds, is_zipped=False):
     """The median time of curl's requests one after another, in seconds; those of the first process warm up."""
     first = curl(peer, size, 1, is_zipped)
     count = min(round(seconds / first[0]), CURL_REQUESTS_MAX)
@@ -144,7 +156,7 @@ def slowest_hundredth_under_load(peer, size, seconds):
     with concurrent.futures.ThreadPoolExecutor(LARGE_CLIENTS) as pool:
         large = [pool.submit(one_client, peer, LARGEST, seconds + 2 * lead) for _ in range(LARGE_CLIENTS)]
         time.sleep(lead)
-        small = many_callers(peer, size, seconds)
+        small = many_clients(peer, size, seconds)
         for client in large:
             client.result()
     return small["p99"]

@@ -1,5 +1,5 @@
 /* peer.c - the service's way of running libmicrohttpd, without the service. run.py checks that the
- * settings are still those of server/http.c. */
+ * settings are still those of server/net/daemon.c. */
 #include "peer.h"
 
 #include "net/listener.h"

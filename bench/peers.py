@@ -127,7 +127,7 @@ def all_peers(answers):
 def settings(file):
     """What a file tells libmicrohttpd at its start, less encryption and the functions to call."""
     text = (ROOT / file).read_text()
-    flags = re.search(r"unsigned flags = ([^;]*);", text)[1]
+    flags = re.search(r"unsigned flags =\s+([^;]*);", text)[1]
     pool = re.search(r"#define POOL_SIZE (.*)", text)[1]
     return flags.split(), pool.split(), set(re.findall(r"MHD_OPTION_(?:CONNECTION|THREAD|LISTEN)\w+", text))
 

@@ -5,7 +5,7 @@ import re
 import statistics
 import subprocess
 
-from measure import CONNECTIONS, CURL_FROM, LARGE_CLIENTS, LARGEST, SIZES
+from measure import CONNECTIONS, CURL_FROM, LARGEST, LARGE_CLIENTS, LINES, LINE_CLIENTS, SIZES
 from picture import duration
 from peers import ROOT
 
@@ -118,6 +118,16 @@ def tail_table(peers, results):
     return markdown(rows)
 
 
+def lines_table(peer, results):
+    """Losses of small requests, alone and many in one request."""
+    rows = [[f"losses per second of {SMALL} elements", f"JSON, {CONNECTIONS} clients"]]
+    rows[0].append(f"NDJSON, {LINES:,} lines, {LINE_CLIENTS} clients")
+    rows.append(["---", "---:", "---:"])
+    rates = (significant(statistics.median(results[peer.key, load])) for load in ("single", "lines"))
+    rows.append([peer.label, *rates])
+    return markdown(rows)
+
+
 def bars(results, measured):
     """Rows of what must hold: what, the bar, the value or None, whether more is better."""
 
@@ -150,6 +160,8 @@ def bars(results, measured):
     worst = (measured.get("numerics") or {}).items()
     worst = [value for name, value in worst if ",loss+gradient,n=" in name and not name.startswith("ordinary,")]
     yield "worst data, loss and gradient, ns per element", 25, max(worst, default=None), False
+    value = ratio(results.get(("service", "lines"), []), results.get(("service", "single"), []))
+    yield f"{SMALL} elements, losses per second in requests of {LINES:,} lines, against one each", 8, value, True
     value = ratio(results.get(("service", "loaded"), []), results.get(("service", "alone"), []))
     yield f"{SMALL} elements, p99 while {LARGE_CLIENTS} clients post {LARGEST:,}, against alone", 10, value, False
 

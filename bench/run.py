@@ -86,9 +86,9 @@ def measure_round(peers, plan, results, progress):
                 continue
             say(f"{progress}: {size:,} elements, {kind}: {peer.label}")
             if kind == "many":
-                value = measure.many_callers(peer, size, plan.many_seconds)["rate"]
+                value = measure.many_clients(peer, size, plan.many_seconds)["rate"]
             else:
-                client = measure.curl_caller if size >= measure.CURL_FROM else measure.one_client
+                client = measure.curl_client if size >= measure.CURL_FROM else measure.one_client
                 value = client(peer, size, plan.one_seconds)
             results.setdefault((peer.key, load), []).append(value)
 
@@ -98,7 +98,7 @@ def measure_under_load(peers, plan, results):
     for turn in range(plan.few_rounds):
         for peer in peers:
             say(f"small requests beside large ones, {turn + 1} of {plan.few_rounds}: {peer.label}")
-            alone = measure.many_callers(peer, SMALL, plan.many_seconds)["p99"]
+            alone = measure.many_clients(peer, SMALL, plan.many_seconds)["p99"]
             loaded = measure.slowest_hundredth_under_load(peer, SMALL, plan.many_seconds)
             results.setdefault((peer.key, "alone"), []).append(alone)
             results.setdefault((peer.key, "loaded"), []).append(loaded)
@@ -108,9 +108,19 @@ def measure_compression(peer, plan, results):
     """The largest request plain and compressed, and zlib's own part in it."""
     for turn in range(plan.rounds):
         say(f"compressed requests, {turn + 1} of {plan.rounds}")
-        results.setdefault("plain", []).append(measure.curl_caller(peer, LARGEST, plan.one_seconds))
-        results.setdefault("gzip", []).append(measure.curl_caller(peer, LARGEST, plan.one_seconds, is_zipped=True))
+        results.setdefault("plain", []).append(measure.curl_client(peer, LARGEST, plan.one_seconds))
+        results.setdefault("gzip", []).append(measure.curl_client(peer, LARGEST, plan.one_seconds, is_zipped=True))
         results.setdefault("inflate", []).append(measure.inflate(LARGEST))
+
+
+def measure_lines(peer, plan, results):
+    """Losses per second as lines of one request and as requests of their own, in turn."""
+    for turn in range(plan.rounds):
+        say(f"{measure.LINES:,} lines in a request, {turn + 1} of {plan.rounds}: {peer.label}")
+        single = measure.many_clients(peer, SMALL, plan.many_seconds)["rate"]
+        lines = measure.lines_rate(peer, SMALL, plan.many_seconds)
+        results.setdefault((peer.key, "single"), []).append(single)
+        results.setdefault((peer.key, "lines"), []).append(lines)
 
 
 def measure_peers(plan, results):
@@ -128,6 +138,7 @@ def measure_peers(plan, results):
         measure_round(those[first:] + those[:first], plan, results, f"round {turn + 1} of {plan.rounds}")
     measure_under_load(peers[:2], plan, results)
     measure_compression(peers[0], plan, results)
+    measure_lines(peers[0], plan, results)
     for peer in peers:
         peer.stop()
     return peers
@@ -161,7 +172,7 @@ def main():
 
     text = "\n\n".join([
         f"{report.machine()}\n{report.versions()}", report.peers_table(peers, results),
-        report.tail_table(peers, results), *(report.micro_table(*pair) for pair in micro.items()),
+        report.tail_table(peers, results), report.lines_table(peers[0], results), *(report.micro_table(*pair) for pair in micro.items()),
         report.bars_table(report.bars(results, micro)),
     ])
     print(f"\n{text}")

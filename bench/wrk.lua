@@ -1,11 +1,23 @@
 -- wrk.lua - posts the lines of a file in turn, and prints what was measured as "name value" pairs. Arguments: PATH,
--- FILE.
+-- FILE, and for NDJSON how many lines a body has.
 local requests, turn = {}, 0
 
 function init(arguments)
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
-    for body in io.lines(arguments[2]) do
+    local bodies = {}
+    for line in io.lines(arguments[2]) do
+        bodies[#bodies + 1] = line
+    end
+    if arguments[3] then
+        wrk.headers["Content-Type"] = "application/x-ndjson"
+        local lines = {}
+        for i = 1, tonumber(arguments[3]) do
+            lines[i] = bodies[(i - 1) % #bodies + 1]
+        end
+        bodies = {table.concat(lines, "\n")}
+    end
+    for _, body in ipairs(bodies) do
         requests[#requests + 1] = wrk.format(nil, arguments[1], nil, body)
     end
 end

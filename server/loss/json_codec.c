@@ -248,23 +248,22 @@ static void explain(const struct request *request, const struct request_fault *f
 
 /* ---- the document of a result */
 
-struct source {
-    struct result result;
+struct document {
     char loss[sizeof "{\"loss\":" + DECIMAL_PRINT_MAX];
     struct json_writer writer;
 };
 
-static void lay_out(struct source *source)
+/* The result outlives the document. */
+static void lay_out(struct document *document, const struct result *result)
 {
-    const struct result *result = &source->result;
-    struct json_writer *writer = &source->writer;
+    struct json_writer *writer = &document->writer;
     bool is_kept = result->spare.length > 0;
-    char *end = stpcpy(source->loss, "{\"loss\":");
+    char *end = stpcpy(document->loss, "{\"loss\":");
     if (!result->is_elementwise) end += decimal_print(result->loss, end);
     *end = '\0';
 
     json_writer_init(writer);
-    json_writer_add_text(writer, source->loss);
+    json_writer_add_text(writer, document->loss);
     if (result->is_elementwise) json_writer_add_tensor(writer, &result->losses, false);
     if (result->wants_predictions) {
         json_writer_add_text(writer, ",\"gradients\":{\"predictions\":");
@@ -286,9 +285,15 @@ static void lay_out(struct source *source)
     json_writer_add_text(writer, result->wants_predictions || result->wants_targets ? "}}" : "}");
 }
 
+/* A document that is written while it is sent. */
+struct source {
+    struct result result;
+    struct document document;
+};
+
 static size_t produce(void *source, char *out, size_t room)
 {
-    return json_writer_write(&((struct source *)source)->writer, out, room);
+    return json_writer_write(&((struct source *)source)->document.writer, out, room);
 }
 
 static void release(void *context)
@@ -298,30 +303,36 @@ static void release(void *context)
     free(source);
 }
 
-static bool respond(struct result *result, const void *decoder, struct response *response)
+/* Takes the result. */
+static bool respond_produced(struct result *result, struct response *response)
 {
-    (void)decoder;
     struct source *source = malloc(sizeof *source);
     if (source == NULL) {
         job_free_result(result);
         return false;
     }
     source->result = *result;
-    lay_out(source);
+    lay_out(&source->document, &source->result);
+    response_set_produced(response, json_codec.media_type, produce, release, source);
+    return true;
+}
 
+static bool respond(struct result *result, const void *decoder, struct response *response)
+{
+    (void)decoder;
+    struct document document;
+    lay_out(&document, result);
     response_begin(response, 200);
     response->elements = result->elements;
-    size_t bound = json_writer_bound(&source->writer);
-    if (bound > WHOLE_MAX) {
-        response_set_produced(response, json_codec.media_type, produce, release, source);
-        return true;
-    }
+    size_t bound = json_writer_bound(&document.writer);
+    if (bound > WHOLE_MAX) return respond_produced(result, response);
+
     char *text = malloc(bound + JSON_WRITER_ROOM_MIN);
     if (text != NULL) {
-        size_t length = json_writer_write(&source->writer, text, bound + JSON_WRITER_ROOM_MIN);
+        size_t length = json_writer_write(&document.writer, text, bound + JSON_WRITER_ROOM_MIN);
         response_set_whole(response, json_codec.media_type, text, length);
     }
-    release(source);
+    job_free_result(result);
     return text != NULL;
 }
 

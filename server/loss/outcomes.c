@@ -16,7 +16,7 @@ _Static_assert(COPIED_MAX <= UINT16_MAX, "a record holds lengths in 16 bits");
 
 enum kind { COPIED, KEPT, REFUSED };
 
-/* In its memory there follow, from a multiple of 8 bytes on: of a copied result its shape in 16
+/* In its memory there follow: of a copied result its shape in 16
  * bits for each dimension, then the gradient, then the losses; of a problem its pointer and its
  * detail. */
 struct record {
@@ -42,7 +42,9 @@ struct record {
 };
 
 #define WORDS(bytes) (((bytes) + 7) / 8)
+#define RECORD_WORDS WORDS(sizeof(struct record))
 
+_Static_assert(sizeof(struct record) == 8 * RECORD_WORDS, "what follows begins where it ends");
 _Static_assert(sizeof(double) == 8, "a record's words are the elements of a tensor");
 _Static_assert(2 * (sizeof(struct record) + sizeof(uint16_t[TENSOR_RANK_MAX])) <= 256,
                "what outcomes.h says of a result, twice while there are few");
@@ -92,22 +94,22 @@ static void lose(struct outcomes *outcomes)
     outcomes->has_lost = true;
 }
 
-/* Appends a record, with room for as many bytes after it, which the caller fills. NULL: no memory.
- */
-static char *append(struct outcomes *outcomes, struct record *record, size_t bytes)
+/* Appends a record, of which the caller fills what belongs to its kind, and as many bytes after it.
+ * NULL: no memory. */
+static struct record *append(struct outcomes *outcomes, enum kind kind, size_t bytes)
 {
     struct tensor *records = &outcomes->records;
-    size_t words = WORDS(sizeof *record) + WORDS(bytes);
+    size_t words = RECORD_WORDS + WORDS(bytes);
     while (records->capacity - records->length < words) {
         if (!tensor_grow(records)) return NULL;
     }
+    struct record *record = (struct record *)(records->values + records->length);
+    records->length += words;
     record->lost = outcomes->lost;
     record->words = (uint32_t)WORDS(bytes);
+    record->kind = (uint8_t)kind;
     outcomes->lost = 0;
-    double *place = records->values + records->length;
-    memcpy(place, record, sizeof *record);
-    records->length += words;
-    return (char *)(place + WORDS(sizeof *record));
+    return record;
 }
 
 static bool copy_result(struct outcomes *outcomes, const struct result *result)
@@ -117,18 +119,17 @@ static bool copy_result(struct outcomes *outcomes, const struct result *result)
     size_t shape_bytes = 8 * WORDS(rank * sizeof(uint16_t));
     size_t gradient_bytes = result->gradient.length * sizeof(double);
     size_t losses_bytes = result->losses.length * sizeof(double);
-    struct record record = {.kind = COPIED,
-                            .copied = {.loss = result->loss,
-                                       .elements = (uint16_t)result->elements,
-                                       .rank = (uint8_t)rank,
-                                       .is_elementwise = result->is_elementwise,
-                                       .wants_predictions = result->wants_predictions,
-                                       .wants_targets = result->wants_targets}};
-    char *place = append(outcomes, &record, shape_bytes + gradient_bytes + losses_bytes);
-    if (place == NULL) return false;
-    uint16_t *lengths = (uint16_t *)place;
+    struct record *record = append(outcomes, COPIED, shape_bytes + gradient_bytes + losses_bytes);
+    if (record == NULL) return false;
+    record->copied.loss = result->loss;
+    record->copied.elements = (uint16_t)result->elements;
+    record->copied.rank = (uint8_t)rank;
+    record->copied.is_elementwise = result->is_elementwise;
+    record->copied.wants_predictions = result->wants_predictions;
+    record->copied.wants_targets = result->wants_targets;
+    uint16_t *lengths = (uint16_t *)(record + 1);
     for (size_t i = 0; i < rank; i++) lengths[i] = (uint16_t)shape->shape[i];
-    place += shape_bytes;
+    char *place = (char *)lengths + shape_bytes;
     if (gradient_bytes > 0) memcpy(place, result->gradient.values, gradient_bytes);
     if (losses_bytes > 0) memcpy(place + gradient_bytes, result->losses.values, losses_bytes);
     return true;
@@ -136,13 +137,14 @@ static bool copy_result(struct outcomes *outcomes, const struct result *result)
 
 static bool keep_result(struct outcomes *outcomes, struct result *result)
 {
-    struct record record = {.kind = KEPT, .kept = malloc(sizeof *record.kept)};
-    if (record.kept == NULL) return false;
-    if (append(outcomes, &record, 0) == NULL) {
-        free(record.kept);
+    struct result *kept = malloc(sizeof *kept);
+    struct record *record = kept != NULL ? append(outcomes, KEPT, 0) : NULL;
+    if (record == NULL) {
+        free(kept);
         return false;
     }
-    *record.kept = *result;
+    *kept = *result;
+    record->kept = kept;
     return true;
 }
 
@@ -163,25 +165,31 @@ void outcomes_add_problem(struct outcomes *outcomes, const struct problem *probl
 {
     size_t pointer_length = strlen(problem->pointer);
     size_t detail_length = strlen(problem->detail);
-    struct record record = {.kind = REFUSED,
-                            .refused = {.offset = problem->offset,
-                                        .detail_length = (uint16_t)detail_length,
-                                        .pointer_length = (uint8_t)pointer_length,
-                                        .type = (uint8_t)problem->type,
-                                        .has_offset = problem->has_offset}};
+    struct record *record = NULL;
     outcomes->count++;
-    char *place = problem->type != PROBLEM_MEMORY_EXHAUSTED
-                      ? append(outcomes, &record, pointer_length + detail_length)
-                      : NULL;
-    if (place == NULL) {
+    if (problem->type != PROBLEM_MEMORY_EXHAUSTED) {
+        record = append(outcomes, REFUSED, pointer_length + detail_length);
+    }
+    if (record == NULL) {
         lose(outcomes);
         return;
     }
+    record->refused.type = (uint8_t)problem->type;
+    record->refused.has_offset = problem->has_offset;
+    record->refused.offset = problem->offset;
+    record->refused.pointer_length = (uint8_t)pointer_length;
+    record->refused.detail_length = (uint16_t)detail_length;
+    char *place = (char *)(record + 1);
     memcpy(place, problem->pointer, pointer_length);
     memcpy(place + pointer_length, problem->detail, detail_length);
 }
 
 /* ---- the response */
+
+static struct record *next_record(const struct outcomes *outcomes)
+{
+    return (struct record *)(outcomes->records.values + outcomes->next);
+}
 
 /* A tensor whose values lie in a record, or are spare; freeing it does nothing. */
 static void view(struct tensor *tensor, const struct record *record, const uint16_t *shape,
@@ -193,11 +201,10 @@ static void view(struct tensor *tensor, const struct record *record, const uint1
     for (size_t i = 0; i < tensor->rank; i++) tensor->shape[i] = shape[i];
 }
 
-static void view_result(struct outcomes *outcomes, const struct record *record, double *place,
-                        struct result *result)
+static void view_result(struct outcomes *outcomes, struct record *record, struct result *result)
 {
-    const uint16_t *shape = (const uint16_t *)place;
-    double *values = place + WORDS(record->copied.rank * sizeof *shape);
+    const uint16_t *shape = (const uint16_t *)(record + 1);
+    double *values = (double *)(record + 1) + WORDS(record->copied.rank * sizeof *shape);
     result->elements = record->copied.elements;
     result->is_elementwise = record->copied.is_elementwise;
     result->loss = record->copied.loss;
@@ -230,9 +237,9 @@ static void respond_result(struct outcomes *outcomes, struct result *result)
     if (!outcomes->codec->respond(result, NULL, &outcomes->line)) respond_lost(outcomes);
 }
 
-static void respond_problem(struct outcomes *outcomes, const struct record *record,
-                            const char *place)
+static void respond_problem(struct outcomes *outcomes, const struct record *record)
 {
+    const char *place = (const char *)(record + 1);
     struct problem problem = {.type = (enum problem_type)record->refused.type,
                               .has_offset = record->refused.has_offset,
                               .offset = record->refused.offset};
@@ -241,12 +248,12 @@ static void respond_problem(struct outcomes *outcomes, const struct record *reco
     outcomes->codec->refuse(&problem, &outcomes->line);
 }
 
-static void respond_record(struct outcomes *outcomes, const struct record *record, double *place)
+static void respond_record(struct outcomes *outcomes, struct record *record)
 {
     struct result result;
     switch ((enum kind)record->kind) {
     case COPIED:
-        view_result(outcomes, record, place, &result);
+        view_result(outcomes, record, &result);
         respond_result(outcomes, &result);
         break;
     case KEPT:
@@ -254,7 +261,7 @@ static void respond_record(struct outcomes *outcomes, const struct record *recor
         free(record->kept);
         break;
     case REFUSED:
-        respond_problem(outcomes, record, (const char *)place);
+        respond_problem(outcomes, record);
         break;
     }
 }
@@ -264,12 +271,11 @@ static bool begin_line(struct outcomes *outcomes)
 {
     size_t *lost = &outcomes->lost;
     if (outcomes->next < outcomes->records.length) {
-        double *place = outcomes->records.values + outcomes->next;
-        struct record *record = (struct record *)place;
+        struct record *record = next_record(outcomes);
         lost = &record->lost;
         if (*lost == 0) {
-            outcomes->next += WORDS(sizeof *record) + record->words;
-            respond_record(outcomes, record, place + WORDS(sizeof *record));
+            outcomes->next += RECORD_WORDS + record->words;
+            respond_record(outcomes, record);
         }
     } else if (*lost == 0) {
         return false;
@@ -334,12 +340,12 @@ void outcomes_free(struct outcomes *outcomes)
     if (outcomes == NULL) return;
     if (outcomes->has_line) response_discard(&outcomes->line);
     while (outcomes->next < outcomes->records.length) {
-        struct record *record = (struct record *)(outcomes->records.values + outcomes->next);
+        struct record *record = next_record(outcomes);
         if (record->kind == KEPT) {
             job_free_result(record->kept);
             free(record->kept);
         }
-        outcomes->next += WORDS(sizeof *record) + record->words;
+        outcomes->next += RECORD_WORDS + record->words;
     }
     tensor_free(&outcomes->records);
     free(outcomes);

@@ -146,6 +146,12 @@ def check_response(method, path, response):
     text = response.body.decode('utf-8')
     if media_type.startswith(('application/yaml', 'text/plain')):
         return
+    if media_type == 'application/x-ndjson':
+        assert text.endswith('\n'), text
+        for line in text.splitlines():
+            result = json.loads(line)
+            check_schema(result, {'$ref': f"#/components/schemas/{'Problem' if 'type' in result else 'MseResult'}"})
+        return
     body = json.loads(text)
     check_schema(body, content[media_type]['schema'])
     if media_type == 'application/problem+json':
@@ -183,10 +189,10 @@ def json_text(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def request_examples():
+def request_examples(media_type='application/json'):
     """The examples of requests, and those of their responses."""
     operation = CONTRACT['paths']['/mse']['post']
-    return [node['content']['application/json']['examples']
+    return [node['content'][media_type]['examples']
             for node in (operation['requestBody'], operation['responses']['200'])]
 
 
@@ -241,6 +247,16 @@ def every_example_of_a_request_has_the_response_that_stands_there(connection):
         response = ask(connection, headers={'Content-Type': 'application/json'}, body=json_text(request['value']))
         check_response('POST', '/mse', response)
         assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
+
+
+def every_example_of_lines_has_the_lines_that_stand_there(connection):
+    media_type = 'application/x-ndjson'
+    requests, responses = request_examples(media_type)
+    assert requests.keys() == responses.keys()
+    for name, request in requests.items():
+        response = ask(connection, headers={'Content-Type': media_type}, body=request['value'])
+        check_response('POST', '/mse', response)
+        assert response.body.decode() == responses[name]['value'], f'{name}: {response.body.decode()}'
 
 
 def every_read_has_the_response_that_stands_there(connection):
@@ -331,6 +347,7 @@ def every_damaged_request_gets_a_response_that_is_listed(connection):
 TESTS = [
     the_contract_is_served_as_it_stands,
     every_example_of_a_request_has_the_response_that_stands_there,
+    every_example_of_lines_has_the_lines_that_stand_there,
     every_read_has_the_response_that_stands_there,
     every_type_of_problem_has_an_example_and_a_request,
     every_example_of_a_problem_is_the_response_to_its_request,

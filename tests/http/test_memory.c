@@ -110,6 +110,45 @@ static void a_budget_of_20_bytes_per_element_is_enough(void **state)
     service_close(&service);
 }
 
+/* The bytes per line by which NDJSON raises the peak over the idle server. */
+static size_t bytes_per_line(size_t lines, size_t elements)
+{
+    struct service service;
+    struct client client;
+    struct text line = {0};
+    struct text body = {0};
+    service_start(&service, NULL);
+    client_init(&client, &service);
+    client_expect(&client, good_body, good_response);
+    size_t idle = memory_of(&service, "VmRSS");
+    print_request(&line, elements, false);
+    text_printf(&line, "\n");
+    text_repeat(&body, line.bytes, lines);
+    struct response response =
+        client_send(&client, (struct request){.body = body.bytes,
+                                              .length = body.length,
+                                              .content_type = "application/x-ndjson"});
+    assert_int_equal(response.status, 200);
+    size_t peak = memory_of(&service, "VmHWM");
+    print_message("%zu lines of %zu elements: idle %zu KB, peak %zu KB, %.1f bytes per line\n",
+                  lines, elements, idle / 1024, peak / 1024, (double)(peak - idle) / (double)lines);
+    response_free(&response);
+    text_free(&line);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+    return (peak - idle) / lines;
+}
+
+static void lines_take_at_most_16_bytes_per_element_and_256_each(void **state)
+{
+    (void)state;
+    if (service_is_sanitized()) skip();
+    assert_in_range(bytes_per_line(200000, 1), 40, 256 + 16);
+    assert_in_range(bytes_per_line(20000, 27), 8 * 27, 256 + 16 * 27);
+    assert_in_range(bytes_per_line(500, 2000), 8 * 2000, 256 + 16 * 2000);
+}
+
 static void memory_goes_back_to_the_system(void **state)
 {
     (void)state;
@@ -197,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_request_takes_at_most_20_bytes_per_element),
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_per_element),
         cmocka_unit_test(a_budget_of_20_bytes_per_element_is_enough),
+        cmocka_unit_test(lines_take_at_most_16_bytes_per_element_and_256_each),
         cmocka_unit_test(memory_goes_back_to_the_system),
         cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),
         cmocka_unit_test(an_idle_server_takes_at_most_8_megabytes),
