@@ -189,6 +189,16 @@ test-metrics: build/mse-server ## let promtool judge /metrics, and compare it wi
 test-clients: build/mse-server ## generate clients from the contract, in four languages, and call the server (needs npx and tools/deps clients)
 	MSE_SERVER=$< tests/system/clients/clients.py
 
+# KServe's client brings most of a hundred packages.
+build/oip/installed: | $(filter deps,$(MAKECMDGOALS))
+	/usr/bin/python3 -m venv build/oip
+	build/oip/bin/pip install --quiet --only-binary :all: 'tritonclient[http]==2.73.0' kserve==0.21.0 numpy==2.4.6 \
+	    aiohttp==3.14.5 gevent==26.9.0 geventhttpclient==2.6.1 httpx==0.28.1 ml-dtypes==0.5.4
+	touch $@
+
+test-oip: build/mse-server build/oip/installed ## let the clients of Triton and KServe call the server (needs tools/deps oip)
+	MSE_SERVER=$< build/oip/bin/python -B tests/system/oip.py
+
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh
 
