@@ -201,6 +201,16 @@ build/compression/installed:
 test-compression: build/mse-server build/compression/installed ## compress and decompress by curl, urllib3, requests, aiohttp and httpx (needs tools/deps compression)
 	MSE_SERVER=$< build/compression/bin/python -B tests/system/compression.py
 
+# KServe's client brings most of a hundred packages.
+build/oip/installed: | $(filter deps,$(MAKECMDGOALS))
+	/usr/bin/python3 -m venv build/oip
+	build/oip/bin/pip install --quiet --only-binary :all: 'tritonclient[http]==2.73.0' kserve==0.21.0 numpy==2.4.6 \
+	    aiohttp==3.14.5 gevent==26.9.0 geventhttpclient==2.6.1 httpx==0.28.1 ml-dtypes==0.5.4
+	touch $@
+
+test-oip: build/mse-server build/oip/installed ## let the clients of Triton and KServe call the server (needs tools/deps oip)
+	MSE_SERVER=$< build/oip/bin/python -B tests/system/oip.py
+
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh
 

@@ -12,6 +12,7 @@ import decimal
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ with open(FILE, encoding='utf-8') as file:
 CONTRACT = yaml.safe_load(TEXT)
 with open('tests/data/contract.yaml', encoding='utf-8') as file:
     REQUESTS = yaml.safe_load(file)
+INFER = '/v2/models/mse/infer'
 TIMEOUT = 120  # seconds; ends a test that hangs, nothing waits for it otherwise
 
 
@@ -79,13 +81,22 @@ def check_schema(value, schema):
     jsonschema.Draft202012Validator({**schema, 'components': CONTRACT['components']}).validate(value)
 
 
+def template_of(path):
+    """The path of the contract at which a request's path stands: one model, one version, one more slash."""
+    path = urllib.parse.urlsplit(path).path
+    if path == '/v2/':
+        return '/v2'
+    path = re.sub('^(/v2/models/[^/]+)/versions/[^/]+(?=/|$)', r'\1', path)
+    return path if path in CONTRACT['paths'] else re.sub('^/v2/models/[^/]+', '/v2/models/{model}', path)
+
+
 def operations_of(path):
-    return CONTRACT['paths'].get(urllib.parse.urlsplit(path).path, {})
+    return CONTRACT['paths'].get(template_of(path), {})
 
 
 def methods_of(path):
     """As Allow has them: HEAD is wherever GET is, and OPTIONS everywhere."""
-    methods = [method.upper() for method in operations_of(path)]
+    methods = [method.upper() for method in operations_of(path) if method != 'parameters']
     return ', '.join([*methods, *(['HEAD'] if 'GET' in methods else []), 'OPTIONS'])
 
 
@@ -95,9 +106,10 @@ def listed_response(method, path, status):
     if method == 'OPTIONS' and operations and status == 204:
         return {'headers': {'Allow': {'required': True, 'schema': {}}}}
     name = 'get' if method == 'HEAD' else method.lower()
-    responses = operations[name]['responses'] if name in operations else CONTRACT['x-no-operation']
+    others = 'x-no-operation-v2' if re.match('/v2(/|$)', path) else 'x-no-operation'
+    responses = operations[name]['responses'] if name in operations else CONTRACT[others]
     assert str(status) in responses, f'{method} {path} has no response {status}'
-    assert status != 404 or not operations, f'{path} is there'
+    assert status != 404 or not operations or '{model}' in template_of(path), f'{path} is there'
     assert status != 405 or operations, f'{path} is not there'
     return resolved(responses[str(status)])
 
@@ -143,9 +155,9 @@ def check_response(method, path, response):
         return
     media_type = response.getheader('Content-Type')
     assert media_type in content, f'{response.status} is of the media type {media_type}'
-    text = response.body.decode('utf-8')
-    if media_type.startswith(('application/yaml', 'text/plain')):
+    if media_type.startswith(('application/yaml', 'application/octet-stream', 'text/plain')):
         return
+    text = response.body.decode('utf-8')
     if media_type == 'application/x-ndjson':
         assert text.endswith('\n'), text
         for line in text.splitlines():
@@ -189,9 +201,9 @@ def json_text(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def request_examples(media_type='application/json'):
+def request_examples(path='/mse', media_type='application/json'):
     """The examples of requests, and those of their responses."""
-    operation = CONTRACT['paths']['/mse']['post']
+    operation = operations_of(path)['post']
     return [node['content'][media_type]['examples']
             for node in (operation['requestBody'], operation['responses']['200'])]
 
@@ -200,8 +212,8 @@ def problem_examples():
     """Every example of a problem, by its name, with the statuses under which it stands."""
     responses = list(CONTRACT['x-no-operation'].items())
     for operations in CONTRACT['paths'].values():
-        for operation in operations.values():
-            responses.extend(operation['responses'].items())
+        for name in operations.keys() - {'parameters'}:
+            responses.extend(operations[name]['responses'].items())
     examples = {}
     for status, response in responses:
         content = resolved(response)['content'].get('application/problem+json', {})
@@ -241,17 +253,19 @@ def the_contract_is_served_as_it_stands(connection):
 
 
 def every_example_of_a_request_has_the_response_that_stands_there(connection):
-    requests, responses = request_examples()
-    assert requests.keys() == responses.keys()
-    for name, request in requests.items():
-        response = ask(connection, headers={'Content-Type': 'application/json'}, body=json_text(request['value']))
-        check_response('POST', '/mse', response)
-        assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
+    for path in ('/mse', INFER):
+        requests, responses = request_examples(path)
+        assert requests.keys() == responses.keys()
+        for name, request in requests.items():
+            body = json_text(request['value'])
+            response = ask(connection, 'POST', path, {'Content-Type': 'application/json'}, body)
+            check_response('POST', path, response)
+            assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
 
 
 def every_example_of_lines_has_the_lines_that_stand_there(connection):
     media_type = 'application/x-ndjson'
-    requests, responses = request_examples(media_type)
+    requests, responses = request_examples('/mse', media_type)
     assert requests.keys() == responses.keys()
     for name, request in requests.items():
         response = ask(connection, headers={'Content-Type': media_type}, body=request['value'])
@@ -260,11 +274,13 @@ def every_example_of_lines_has_the_lines_that_stand_there(connection):
 
 
 def every_read_has_the_response_that_stands_there(connection):
-    for path in ('/healthz', '/readyz'):
-        response = ask(connection, 'GET', path)
-        content = CONTRACT['paths'][path]['get']['responses']['200']['content']['application/json']
-        for example in content['examples'].values():
-            assert response.body.decode() == json_text(example['value'])
+    for path, operations in CONTRACT['paths'].items():
+        for method in operations.keys() & {'get', 'post'}:
+            operation = operations[method]
+            content = operation['responses']['200']['content'].get('application/json', {})
+            for example in content.get('examples', {}).values() if 'requestBody' not in operation else ():
+                response = ask(connection, method.upper(), path.replace('{model}', 'mse'))
+                assert response.body.decode() == json_text(example['value'])
 
 
 def every_type_of_problem_has_an_example_and_a_request(_):
@@ -317,7 +333,10 @@ def a_server_that_drains_responds_as_its_example_says(_, use=check_example):
 
 
 def every_method_of_every_path_responds_as_listed(connection):
-    for path in [*CONTRACT['paths'], '/', '/nowhere', '/mse?a=b', '/healthz?', '/openapi.yaml?x']:
+    paths = [path.replace('{model}', 'mse') for path in CONTRACT['paths']]
+    paths += [path.replace('/mse', '/mse/versions/1', 1) for path in paths if path.startswith('/v2/models/mse')]
+    paths += ['/v2/', '/v2/nowhere', '/v2/models/other', '/v2/models/mse/versions/2/infer', '/v2/models/x/y/z']
+    for path in [*paths, '/', '/nowhere', '/mse?a=b', '/healthz?', '/openapi.yaml?x']:
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'):
             for accept in ('*/*', 'application/json', 'application/yaml', 'text/html'):
                 response = ask(connection, method, path, {'Accept': accept})
@@ -341,6 +360,12 @@ def every_damaged_request_gets_a_response_that_is_listed(connection):
             response = ask(connection, body=body)
             check_response('POST', '/mse', response)
             statuses.add(response.status)
+    assert statuses == {200, 400, 422}
+    statuses.clear()
+    for body in damaged(json_text(request_examples(INFER)[0]['mean']['value']).encode()):
+        response = ask(connection, 'POST', INFER, body=body)
+        check_response('POST', INFER, response)
+        statuses.add(response.status)
     assert statuses == {200, 400, 422}
 
 
