@@ -1,9 +1,10 @@
 #!/usr/bin/python3 -B
 """compression.py - what HTTP clients compress and decompress: curl, urllib3, requests, aiohttp and httpx, as they are.
 
-Each posts requests in gzip and in deflate, or plain, and gets responses that the server has compressed because the client
-asks for that by itself, or is asked to. What the client hands on must be the uncompressed response, byte for byte. The
-packages are those of build/compression, where `make test-compression` puts them. The last line is "N passed, N failed".
+Each posts requests in gzip and in deflate, or plain, and gets responses that the server has compressed because the
+client asks for that by itself, or is asked to. What the client hands on must be the uncompressed response, byte for
+byte. The packages are those of build/compression, where `make test-compression` puts them. The last line is "N passed,
+N failed".
 """
 import asyncio
 import gzip
