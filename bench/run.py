@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 
+import files
 import measure
 import picture
 import report
@@ -141,6 +142,8 @@ def measure_peers(plan, results):
     measure_lines(peers[0], plan, results)
     for peer in peers:
         peer.stop()
+    say("safetensors files")
+    files.measure_files(plan.rounds, plan.one_seconds, results)
     return peers
 
 

@@ -217,6 +217,10 @@ static void must_be_listed(const struct request *request, const struct response 
         must_be_lines(text, length);
         return;
     }
+    if (strcmp(media_type, "application/safetensors") == 0) { /* fuzz_safetensors reads it */
+        must(response->status == 200 && length > sizeof(uint64_t));
+        return;
+    }
     must(strcmp(media_type,
                 response->status == 200 ? "application/json" : "application/problem+json") == 0);
     cJSON *root = read_json(text, length);
@@ -290,7 +294,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!exchange_respond(exchange, &response)) {
     }
     bool is_produced = response.body == RESPONSE_PRODUCED;
-    size_t length = response.length;
+    size_t length = is_produced ? 0 : response.length;
     char *text = is_produced ? drain(&response, exchange, &rooms, &length) : response.text;
     /* A decoded body may be any number of times longer than it is here. */
     bool is_encoded = request.head.content_encodings > 0;

@@ -32,6 +32,8 @@ static const struct kind {
     [PROBLEM_DUPLICATE_MEMBER] = KIND("duplicate-member", "A member name appears twice", 400, NONE),
     [PROBLEM_DAMAGED_ENCODING] =
         KIND("damaged-encoding", "The compressed body is damaged", 400, NONE),
+    [PROBLEM_MALFORMED_SAFETENSORS] =
+        KIND("malformed-safetensors", "The body is not a valid safetensors file", 400, NONE),
     [PROBLEM_MALFORMED_HEADERS] =
         KIND("malformed-headers", "The request headers are malformed", 400, NONE),
     [PROBLEM_UNAUTHORIZED] = KIND("unauthorized", "A valid bearer token is required", 401, TOKEN),

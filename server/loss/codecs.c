@@ -3,10 +3,14 @@
 
 #include "loss/batch.h"
 #include "loss/json_codec.h"
+#include "loss/safetensors_codec.h"
 
 #include <stdio.h>
 
-static const struct codec *const codecs[] = {&json_codec, &batch_codec};
+static const struct codec *const codecs[] = {&json_codec, &safetensors_codec, &batch_codec};
+
+const char codecs_accept_post[] =
+    "application/json, application/safetensors, application/x-ndjson";
 
 enum { CODECS = sizeof codecs / sizeof codecs[0] };
 

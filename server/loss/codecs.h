@@ -16,4 +16,7 @@ const struct codec *codecs_for_response(const struct head *head, const struct co
  * responded to: "application/json, ...", NUL-terminated. */
 void codecs_print_media_types(const struct codec *request, char *text, size_t size);
 
+/* The same for an Accept-Post header, which must outlive its response. */
+extern const char codecs_accept_post[];
+
 #endif
