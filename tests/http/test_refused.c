@@ -122,11 +122,11 @@ static void another_media_type_is_refused_with_the_one_there_is(void **state)
     }
 }
 
-static void a_body_that_is_compressed_is_refused(void **state)
+static void a_body_of_an_unknown_content_coding_is_refused(void **state)
 {
     (void)state;
     struct response response =
-        expect_problem((struct request){.body = good_body, .headers = {"Content-Encoding: gzip"}},
+        expect_problem((struct request){.body = good_body, .headers = {"Content-Encoding: br"}},
                        415, "unsupported-media-type");
     response_free(&response);
     response_expect(
@@ -273,7 +273,7 @@ int main(void)
         cmocka_unit_test(a_method_that_is_not_there_is_refused_with_those_that_are),
         cmocka_unit_test(json_is_read_under_its_own_name_under_none_and_under_that_of_curl),
         cmocka_unit_test(another_media_type_is_refused_with_the_one_there_is),
-        cmocka_unit_test(a_body_that_is_compressed_is_refused),
+        cmocka_unit_test(a_body_of_an_unknown_content_coding_is_refused),
         cmocka_unit_test(accept_is_decided_by_its_closest_range),
         cmocka_unit_test(what_get_serves_does_not_depend_on_accept),
         cmocka_unit_test(the_first_thing_wrong_decides),

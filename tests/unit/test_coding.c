@@ -252,11 +252,13 @@ static void bytes_after_the_end_are_refused(void **state)
             text_printf(&zipped, "%s", tails[i]);
             struct body body = {kind == ZLIB ? CODING_DEFLATE : CODING_GZIP, zipped.bytes,
                                 zipped.length, .piece = 1};
-            expect_problem(body, "damaged-encoding");
+            bool may_begin_member = kind != ZLIB && tails[i][0] == '\x1f';
+            const char *wanted = may_begin_member ? "damaged-encoding" : "after the end";
+            expect_problem(body, wanted);
             body.piece = 0;
-            expect_problem(body, "damaged-encoding");
+            expect_problem(body, wanted);
             body.cut = end;
-            expect_problem(body, "damaged-encoding");
+            expect_problem(body, wanted);
         }
     }
     make_body(&zipped, STORED);
