@@ -1,6 +1,5 @@
 /* test_ndjson.c - many losses in one request over HTTP: each line's response is that of the line
- * alone, and what is said of whole requests. For any running server, but for those that the last
- * tests start. */
+ * alone, and what is said of whole requests. Starts servers of its own, too. */
 #include "support/suite.h"
 #include "support/wire.h"
 
