@@ -81,7 +81,7 @@ static void expect_json(const char *json, const char *expected)
     ",\"data\":[0.5,-0.5]}"
 #define BY_TARGETS(shape)                                                                         \
     "{\"name\":\"gradients.targets\",\"datatype\":\"FP64\",\"shape\":" shape ",\"data\":[-0.5,0." \
-                                                                             "5]}"
+    "5]}"
 #define ALL(shape) HEAD LOSS "," BY_PREDICTIONS(shape) "," BY_TARGETS(shape) "]}"
 
 /* ---- JSON */
