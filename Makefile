@@ -133,7 +133,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 # ---- building and running
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
-    soak test-capacity test-rolling test-metrics test-clients test-deploy test-systemd \
+    soak test-capacity test-rolling test-metrics test-clients test-safetensors test-deploy test-systemd \
     test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
@@ -198,6 +198,13 @@ build/oip/installed: | $(filter deps,$(MAKECMDGOALS))
 
 test-oip: build/mse-server build/oip/installed ## let the clients of Triton and KServe call the server (needs tools/deps oip)
 	MSE_SERVER=$< build/oip/bin/python -B tests/system/oip.py
+
+build/safetensors/bin/python:
+	/usr/bin/python3 -m venv build/safetensors
+	build/safetensors/bin/pip install --quiet safetensors==0.8.0 numpy==2.4.6
+
+test-safetensors: build/mse-server build/safetensors/bin/python ## let the safetensors package write requests and read responses (needs tools/deps safetensors)
+	MSE_SERVER=$< build/safetensors/bin/python -B tests/system/safetensors_client.py
 
 test-install: all ## install to a temporary folder, use what is there, and uninstall it
 	CC="$(CC)" tests/system/install.sh

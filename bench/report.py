@@ -130,6 +130,10 @@ def bars(results, measured):
     def times_faster(theirs, ours):
         return theirs / ours if theirs and ours else None
 
+    value = against("transport", "file")
+    yield f"{LARGEST:,} elements in safetensors files, time against the transport alone", 1.4, value, False
+    value = against("transport", "inference")
+    yield f"{LARGEST:,} elements in the Open Inference Protocol, time against the transport alone", 1.5, value, False
     rate = f"{SMALL} elements, requests a second against"
     memory = results.get(("service", "memory"))
     yield f"{LARGEST:,} elements, time against the transport alone", 1.8, against("transport", ("one", LARGEST)), False

@@ -12,6 +12,8 @@ import statistics
 import sys
 import time
 
+import files
+import inference
 import measure
 import picture
 import report
@@ -120,6 +122,10 @@ def measure_peers(plan, results):
     measure_under_load(peers[:2], plan, results)
     for peer in peers:
         peer.stop()
+    say("safetensors files")
+    files.measure_files(plan.rounds, plan.one_seconds, results)
+    say("Open Inference Protocol")
+    inference.measure_inference(plan.rounds, plan.one_seconds, results)
     return peers
 
 

@@ -201,6 +201,10 @@ static void must_be_listed(const struct request *request, const struct response 
         must(response->status == 200 && length > 0 && text[length - 1] == '\n');
         return;
     }
+    if (strcmp(media_type, "application/safetensors") == 0) { /* fuzz_safetensors reads it */
+        must(response->status == 200 && length > sizeof(uint64_t));
+        return;
+    }
     must(strcmp(media_type,
                 response->status == 200 ? "application/json" : "application/problem+json") == 0);
     cJSON *root = read_json(text, length);
@@ -274,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (!exchange_respond(exchange, &response)) {
     }
     bool is_produced = response.body == RESPONSE_PRODUCED;
-    size_t length = response.length;
+    size_t length = is_produced ? 0 : response.length;
     char *text = is_produced ? drain(&response, exchange, &rooms, &length) : response.text;
     must_be_listed(&request, &response, text, length, input.length - request.body);
     if (is_produced) free(text);

@@ -30,6 +30,8 @@ static const struct kind {
     [PROBLEM_NESTING_TOO_DEEP] =
         KIND("nesting-too-deep", "The body is nested too deeply", 400, NONE),
     [PROBLEM_DUPLICATE_MEMBER] = KIND("duplicate-member", "A member name appears twice", 400, NONE),
+    [PROBLEM_MALFORMED_SAFETENSORS] =
+        KIND("malformed-safetensors", "The body is not a valid safetensors file", 400, NONE),
     [PROBLEM_MALFORMED_HEADERS] =
         KIND("malformed-headers", "The request headers are malformed", 400, NONE),
     [PROBLEM_UNAUTHORIZED] = KIND("unauthorized", "A valid bearer token is required", 401, TOKEN),

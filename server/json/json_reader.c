@@ -554,6 +554,11 @@ void json_reader_init(struct json_reader *reader, struct tensor_budget *budget)
     reader->in_tensor = false;
 }
 
+void json_reader_start_at(struct json_reader *reader, uint64_t offset)
+{
+    reader->chunk_offset = offset;
+}
+
 enum json_reader_status json_reader_feed(struct json_reader *reader, const char *text,
                                          size_t length)
 {

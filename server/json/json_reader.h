@@ -117,6 +117,10 @@ struct json_reader {
 /* The caller owns the reader and frees it with json_reader_free; tensors are charged to budget. */
 void json_reader_init(struct json_reader *reader, struct tensor_budget *budget);
 
+/* Says, before any text, that it begins at this byte of something longer: offsets count from there.
+ */
+void json_reader_start_at(struct json_reader *reader, uint64_t offset);
+
 /* Takes every byte of text[0..length-1]. */
 enum json_reader_status json_reader_feed(struct json_reader *reader, const char *text,
                                          size_t length);

@@ -2,10 +2,13 @@
 #include "loss/codecs.h"
 
 #include "loss/json_codec.h"
+#include "loss/safetensors_codec.h"
 
 #include <stdio.h>
 
-static const struct codec *const codecs[] = {&json_codec};
+static const struct codec *const codecs[] = {&json_codec, &safetensors_codec};
+
+const char codecs_accept_post[] = "application/json, application/safetensors";
 
 enum { CODECS = sizeof codecs / sizeof codecs[0] };
 

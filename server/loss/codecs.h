@@ -15,4 +15,7 @@ const struct codec *codecs_for_response(const struct head *head, const struct co
 /* Writes the media types of all formats, "application/json, ...", NUL-terminated. */
 void codecs_print_media_types(char *text, size_t size);
 
+/* The same for an Accept-Post header, which must outlive its response. */
+extern const char codecs_accept_post[];
+
 #endif

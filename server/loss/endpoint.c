@@ -14,7 +14,8 @@
 struct endpoint {
     struct work work;
     const struct codec *request_codec, *response_codec;
-    bool has_job; /* the body has been decoded, and made a job */
+    bool is_negotiated; /* by an Accept header */
+    bool has_job;       /* the body has been decoded, and made a job */
     struct job job;
     _Alignas(max_align_t) unsigned char decoder[]; /* of request_codec */
 };
@@ -53,7 +54,10 @@ static void respond_result(struct endpoint *endpoint, struct response *response)
     const struct codec *codec = endpoint->response_codec;
     bool is_same = codec == endpoint->request_codec;
     job_take_result(&endpoint->job, &result);
-    if (codec->respond(&result, is_same ? endpoint->decoder : NULL, response)) return;
+    if (codec->respond(&result, is_same ? endpoint->decoder : NULL, response)) {
+        if (endpoint->is_negotiated) response_add(response, "Vary", "Accept");
+        return;
+    }
     problem_set_out_of_memory(&problem);
     codec->refuse(&problem, response);
 }
@@ -97,6 +101,7 @@ static struct work *refuse_content(struct response *response)
     problem_set(&problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "",
                 "The Content-Type must be one of: %s.", types);
     problem_respond(&problem, response);
+    response_add(response, "Accept-Post", codecs_accept_post);
     return NULL;
 }
 
@@ -116,6 +121,7 @@ static struct work *refuse_accept(struct response *response)
     codecs_print_media_types(types, sizeof types);
     problem_set(&problem, PROBLEM_NOT_ACCEPTABLE, "", "The response can be: %s.", types);
     problem_respond(&problem, response);
+    response_add(response, "Vary", "Accept");
     return NULL;
 }
 
@@ -133,6 +139,7 @@ struct work *endpoint_begin(struct service *service, const struct head *head,
     endpoint->work = (struct work){receive, respond, close_work};
     endpoint->request_codec = request_codec;
     endpoint->response_codec = response_codec;
+    endpoint->is_negotiated = head->accepts > 0;
     endpoint->has_job = false;
     request_codec->begin(endpoint->decoder, head, &service->budget);
     return &endpoint->work;

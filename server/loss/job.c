@@ -230,10 +230,14 @@ static void negate(const struct job *job, const struct slice *s)
         for (size_t i = 0; i < s->count; i++) s->predictions[i] = 0.0 - s->predictions[i];
         return;
     }
-    if (job->request.wants_targets && !is_elementwise) {
-        for (size_t i = 0; i < s->count; i++) s->targets[i] = 0.0 - s->predictions[i];
+    double *restrict predictions = s->predictions;
+    double *restrict targets = s->targets;
+    bool has_room = job->request.wants_targets && !is_elementwise;
+    for (size_t i = 0; i < s->count; i++) {
+        double gradient = predictions[i];
+        predictions[i] = gradient + 0.0; /* -0 becomes +0 */
+        if (has_room) targets[i] = 0.0 - gradient;
     }
-    for (size_t i = 0; i < s->count; i++) s->predictions[i] += 0.0; /* -0 becomes +0 */
 }
 
 static enum job_status derive(struct job *job, struct request_fault *fault)

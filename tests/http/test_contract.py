@@ -11,10 +11,12 @@ import contextlib
 import decimal
 import http.client
 import json
+import math
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import traceback
@@ -134,6 +136,25 @@ def check_shapes(result):
         check_shape(array, shape_of(arrays[0]))
 
 
+def numbers_of(values, shape):
+    """The next of the values, nested to the shape."""
+    return [numbers_of(values, shape[1:]) for _ in range(shape[0])] if shape else next(values)
+
+
+def check_file(file):
+    """Returns the tensors of a safetensors file, which are as the contract says."""
+    length, = struct.unpack_from('<Q', file)
+    data, end, tensors = file[8 + length:], 0, {}
+    assert length % 8 == 0
+    for name, tensor in json.loads(file[8:8 + length]).items():
+        assert tensor['dtype'] == 'F64' and tensor['data_offsets'] == [end, end + 8 * math.prod(tensor['shape'])]
+        values = iter(struct.unpack_from(f"<{math.prod(tensor['shape'])}d", data, end))
+        tensors[name] = numbers_of(values, tensor['shape'])
+        end = tensor['data_offsets'][1]
+    assert len(data) == end
+    return tensors
+
+
 def check_response(method, path, response):
     """The response is one that the contract lists."""
     listed = listed_response(method, path, response.status)
@@ -147,7 +168,7 @@ def check_response(method, path, response):
         else:
             check_schema(int(value) if header['schema'].get('type') == 'integer' else value, header['schema'])
     if method != 'HEAD':
-        for name in ('Allow', 'Retry-After', 'WWW-Authenticate'):
+        for name in ('Allow', 'Accept-Post', 'Vary', 'Retry-After', 'WWW-Authenticate'):
             assert response.getheader(name) is None or name in headers, f'{response.status} has {name}'
     content = listed.get('content', {})
     if method == 'HEAD' or not content:
@@ -155,6 +176,9 @@ def check_response(method, path, response):
         return
     media_type = response.getheader('Content-Type')
     assert media_type in content, f'{response.status} is of the media type {media_type}'
+    if media_type == 'application/safetensors':
+        check_file(response.body)
+        return
     if media_type.startswith(('application/yaml', 'application/octet-stream', 'text/plain')):
         return
     text = response.body.decode('utf-8')
@@ -257,6 +281,18 @@ def every_example_of_a_request_has_the_response_that_stands_there(connection):
             assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
 
 
+def every_example_of_a_request_has_the_same_numbers_as_a_file(connection):
+    requests, responses = request_examples()
+    for name, request in requests.items():
+        headers = {'Content-Type': 'application/json', 'Accept': 'application/safetensors'}
+        response = ask(connection, headers=headers, body=json_text(request['value']))
+        check_response('POST', '/mse', response)
+        assert response.getheader('Vary') == 'Accept'
+        result = responses[name]['value']
+        gradients = {f'gradients.{name}': numbers for name, numbers in result.get('gradients', {}).items()}
+        assert check_file(response.body) == {'loss': result['loss'], **gradients}, name
+
+
 def every_read_has_the_response_that_stands_there(connection):
     for path, operations in CONTRACT['paths'].items():
         for method in operations.keys() & {'get', 'post'}:
@@ -322,7 +358,7 @@ def every_method_of_every_path_responds_as_listed(connection):
     paths += ['/v2/', '/v2/nowhere', '/v2/models/other', '/v2/models/mse/versions/2/infer', '/v2/models/x/y/z']
     for path in [*paths, '/', '/nowhere', '/mse?a=b', '/healthz?', '/openapi.yaml?x']:
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'):
-            for accept in ('*/*', 'application/json', 'application/yaml', 'text/html'):
+            for accept in ('*/*', 'application/json', 'application/safetensors', 'application/yaml', 'text/html'):
                 response = ask(connection, method, path, {'Accept': accept})
                 check_response(method, path, response)
 
@@ -356,6 +392,7 @@ def every_damaged_request_gets_a_response_that_is_listed(connection):
 TESTS = [
     the_contract_is_served_as_it_stands,
     every_example_of_a_request_has_the_response_that_stands_there,
+    every_example_of_a_request_has_the_same_numbers_as_a_file,
     every_read_has_the_response_that_stands_there,
     every_type_of_problem_has_an_example_and_a_request,
     every_example_of_a_problem_is_the_response_to_its_request,

@@ -3,10 +3,12 @@
 #include "support/families.h"
 #include "support/random.h"
 #include "support/rational.h"
+#include "support/safetensors.h"
 #include "support/suite.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ELEMENTS_MAX 40
@@ -58,60 +60,136 @@ static bool all_finite(const double *values, size_t n)
     return true;
 }
 
-/* The response in text, or nothing where a number in it overflows. */
-static void print_response(struct text *text, const struct sample *sample)
+static void make_file(struct text *text, const struct sample *sample)
 {
-    double loss[ELEMENTS_MAX];
-    double gradient[ELEMENTS_MAX];
+    static const char *const metadata[] = {"\"__metadata__\":{\"format\":\"np\"}",
+                                           "\"__metadata__\":{\"reduction\":\"sum\"}",
+                                           "\"__metadata__\":{\"reduction\":\"none\"}"};
+    struct safetensors file = {0};
+    safetensors_add_text(&file, metadata[sample->reduction]);
+    if (sample->weighted)
+        safetensors_add(&file, "weights", sample->weights, sample->shape, sample->rank);
+    safetensors_add(&file, "targets", sample->targets, sample->shape, sample->rank);
+    safetensors_add(&file, "predictions", sample->predictions, sample->shape, sample->rank);
+    safetensors_finish(&file, text);
+}
+
+/* The exact results of a sample; each zero is +0. */
+struct results {
+    bool are_finite;
+    double losses[ELEMENTS_MAX]; /* one, or under "none" as many as there are elements */
+    double gradient[ELEMENTS_MAX], negated[ELEMENTS_MAX];
+};
+
+static double without_sign_of_zero(double value)
+{
+    return value == 0 ? 0 : value;
+}
+
+static void compute(struct results *results, const struct sample *sample)
+{
     const double *weights = sample->weighted ? sample->weights : NULL;
     enum mse_reduction reduction = sample->reduction == 0 ? MSE_MEAN : MSE_SUM;
     bool none = sample->reduction == 2;
-
     rational_gradient(sample->predictions, sample->targets, weights, sample->n, reduction,
-                      gradient);
+                      results->gradient);
     if (none)
-        rational_losses(sample->predictions, sample->targets, weights, sample->n, loss);
+        rational_losses(sample->predictions, sample->targets, weights, sample->n, results->losses);
     else
-        loss[0] =
+        results->losses[0] =
             rational_loss(sample->predictions, sample->targets, weights, sample->n, reduction);
-    if (!all_finite(gradient, sample->n) || !all_finite(loss, none ? sample->n : 1)) return;
+    results->are_finite = all_finite(results->gradient, sample->n) &&
+                          all_finite(results->losses, none ? sample->n : 1);
+    for (size_t i = 0; i < sample->n; i++) {
+        results->negated[i] = without_sign_of_zero(-results->gradient[i]);
+        results->gradient[i] = without_sign_of_zero(results->gradient[i]);
+    }
+}
+
+static void print_response(struct text *text, const struct sample *sample,
+                           const struct results *results)
+{
     text_printf(text, "{\"loss\":");
-    if (none) {
-        text_tensor(text, loss, sample->shape, sample->rank, text_ecmascript);
+    if (sample->reduction == 2) {
+        text_tensor(text, results->losses, sample->shape, sample->rank, text_ecmascript);
     } else {
-        text_ecmascript(text, loss[0]);
+        text_ecmascript(text, results->losses[0]);
     }
     text_printf(text, ",\"gradients\":{\"predictions\":");
-    text_tensor(text, gradient, sample->shape, sample->rank, text_ecmascript);
-    for (size_t i = 0; i < sample->n; i++) gradient[i] = -gradient[i];
+    text_tensor(text, results->gradient, sample->shape, sample->rank, text_ecmascript);
     text_printf(text, ",\"targets\":");
-    text_tensor(text, gradient, sample->shape, sample->rank, text_ecmascript);
+    text_tensor(text, results->negated, sample->shape, sample->rank, text_ecmascript);
     text_printf(text, "}}");
 }
 
-static void every_number_is_the_exact_value_rounded_once_and_written_shortest(void **state)
+static void holds(const struct response *response, const char *name, const double *expected,
+                  const size_t *shape, size_t rank)
+{
+    char found[100];
+    size_t n = 1, count;
+    struct text wanted = {0};
+    double *values = safetensors_read(&response->body, name, found, sizeof found, &count);
+    assert_non_null(values);
+    for (size_t i = 0; i < rank; i++) {
+        text_printf(&wanted, "%s%zu", i > 0 ? "," : "", shape[i]);
+        n *= shape[i];
+    }
+    if (rank > 0) assert_non_null(strstr(found, wanted.bytes));
+    assert_int_equal(count, n);
+    assert_memory_equal(values, expected, n * sizeof *values);
+    free(values);
+    text_free(&wanted);
+}
+
+/* Every combination of formats gives the same bits. */
+static void expect_in_every_format(const struct sample *sample, const struct results *results)
+{
+    static const char *const types[] = {"application/json", "application/safetensors"};
+    struct text requests[COUNT(types)] = {0};
+    struct text expected = {0};
+    print_request(&requests[0], sample);
+    make_file(&requests[1], sample);
+    if (results->are_finite) print_response(&expected, sample, results);
+    for (size_t i = 0; i < COUNT(types) * COUNT(types); i++) {
+        size_t from = i / COUNT(types), to = i % COUNT(types);
+        struct response response =
+            client_send(&suite_client, (struct request){.body = requests[from].bytes,
+                                                        .length = requests[from].length,
+                                                        .content_type = types[from],
+                                                        .accept = from != to ? types[to] : NULL});
+        if (!results->are_finite) {
+            cJSON_Delete(response_problem(&response, 422, "overflow"));
+        } else if (to == 0) {
+            if (strcmp(response.body.bytes, expected.bytes) != 0)
+                print_message("%s\n", requests[0].bytes);
+            response_is(&response, expected.bytes);
+        } else {
+            assert_int_equal(response.status, 200);
+            response_has_header(&response, "Content-Type", types[to]);
+            holds(&response, "loss", results->losses, sample->shape,
+                  sample->reduction == 2 ? sample->rank : 0);
+            holds(&response, "gradients.predictions", results->gradient, sample->shape,
+                  sample->rank);
+            holds(&response, "gradients.targets", results->negated, sample->shape, sample->rank);
+        }
+        response_free(&response);
+    }
+    for (size_t i = 0; i < COUNT(types); i++) text_free(&requests[i]);
+    text_free(&expected);
+}
+
+static void every_number_is_the_exact_value_rounded_once_in_every_format(void **state)
 {
     (void)state;
     uint64_t random = 1;
     size_t overflows = 0, rounds = 150 * families_count;
     for (size_t round = 0; round < rounds; round++) {
         struct sample sample;
-        struct text body = {0};
-        struct text expected = {0};
+        struct results results;
         random_sample(&sample, &random, round % families_count);
-        print_request(&body, &sample);
-        print_response(&expected, &sample);
-        struct response response = client_post(&suite_client, body.bytes);
-        if (expected.length > 0) {
-            if (strcmp(response.body.bytes, expected.bytes) != 0) print_message("%s\n", body.bytes);
-            response_is(&response, expected.bytes);
-        } else {
-            cJSON_Delete(response_problem(&response, 422, "overflow"));
-            overflows++;
-        }
-        response_free(&response);
-        text_free(&body);
-        text_free(&expected);
+        compute(&results, &sample);
+        expect_in_every_format(&sample, &results);
+        overflows += !results.are_finite;
     }
     assert_true(overflows > 0 && overflows < rounds / 2);
 }
@@ -242,7 +320,7 @@ static void a_number_may_have_4096_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_number_is_the_exact_value_rounded_once_and_written_shortest),
+        cmocka_unit_test(every_number_is_the_exact_value_rounded_once_in_every_format),
         cmocka_unit_test(known_traps_of_floating_point_are_avoided),
         cmocka_unit_test(each_number_is_read_as_the_nearest_double_however_it_is_written),
         cmocka_unit_test(a_number_may_have_4096_bytes),

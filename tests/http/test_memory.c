@@ -2,6 +2,7 @@
  * own. */
 #include "support/client.h"
 #include "support/cmocka_all.h"
+#include "support/safetensors.h"
 #include "support/wire.h"
 
 #include <inttypes.h>
@@ -51,21 +52,21 @@ static void print_request(struct text *body, size_t count, bool weighted)
     text_printf(body, "}");
 }
 
-/* The bytes per element by which a request of a million of them raises the peak over the idle
- * server. */
-static size_t bytes_per_element(bool weighted, bool chunked)
+/* The bytes per element by which a request of a million of them, which is freed, raises the peak
+ * over the idle server. */
+static size_t bytes_per_element(struct text body, const char *content_type, bool chunked)
 {
     struct service service;
     struct client client;
-    struct text body = {0};
     service_start(&service, NULL);
     client_init(&client, &service);
     client_expect(&client, good_body, good_response);
     size_t idle = memory_of(&service, "VmRSS");
 
-    print_request(&body, ELEMENTS, weighted);
-    struct response response = client_send(
-        &client, (struct request){.body = body.bytes, .length = body.length, .chunked = chunked});
+    struct response response = client_send(&client, (struct request){.body = body.bytes,
+                                                                     .length = body.length,
+                                                                     .content_type = content_type,
+                                                                     .chunked = chunked});
     assert_int_equal(response.status, 200);
     size_t peak = memory_of(&service, "VmHWM");
     print_message("idle %zu KB, peak %zu KB: %.1f bytes per element of a body of %zu MB\n",
@@ -78,19 +79,54 @@ static size_t bytes_per_element(bool weighted, bool chunked)
     return (peak - idle) / ELEMENTS;
 }
 
+static struct text json_body(bool weighted)
+{
+    struct text body = {0};
+    print_request(&body, ELEMENTS, weighted);
+    return body;
+}
+
+static struct text safetensors_body(const char *reduction)
+{
+    struct safetensors file = {0};
+    struct text body = {0};
+    double *values = calloc(ELEMENTS, sizeof *values);
+    assert_non_null(values);
+    safetensors_add_text(&file, reduction);
+    safetensors_add(&file, "predictions", values, (const size_t[]){ELEMENTS}, 1);
+    for (size_t i = 0; i < ELEMENTS; i++) values[i] = (double)(i % 1000) / 7;
+    safetensors_add(&file, "targets", values, (const size_t[]){ELEMENTS}, 1);
+    safetensors_finish(&file, &body);
+    free(values);
+    return body;
+}
+
+static void a_safetensors_request_takes_at_most_18_bytes_per_element(void **state)
+{
+    static const char type[] = "application/safetensors";
+    (void)state;
+    if (service_is_sanitized()) skip();
+    assert_in_range(bytes_per_element(safetensors_body("\"__metadata__\":{}"), type, false), 15,
+                    18);
+    assert_in_range(bytes_per_element(safetensors_body("\"__metadata__\":{}"), type, true), 15, 18);
+    assert_in_range(bytes_per_element(safetensors_body("\"__metadata__\":{\"reduction\":\"none\"}"),
+                                      type, false),
+                    15, 18);
+}
+
 static void a_request_takes_at_most_20_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
-    assert_in_range(bytes_per_element(false, false), 15, 20);
-    assert_in_range(bytes_per_element(false, true), 15, 20);
+    assert_in_range(bytes_per_element(json_body(false), NULL, false), 15, 20);
+    assert_in_range(bytes_per_element(json_body(false), NULL, true), 15, 20);
 }
 
 static void a_weighted_request_takes_at_most_28_bytes_per_element(void **state)
 {
     (void)state;
     if (service_is_sanitized()) skip();
-    assert_in_range(bytes_per_element(true, false), 23, 28);
+    assert_in_range(bytes_per_element(json_body(true), NULL, false), 23, 28);
 }
 
 /* A million elements in 20 MB: they need 16 and little beside; the gradients take the predictions'
@@ -196,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_takes_at_most_20_bytes_per_element),
         cmocka_unit_test(a_weighted_request_takes_at_most_28_bytes_per_element),
+        cmocka_unit_test(a_safetensors_request_takes_at_most_18_bytes_per_element),
         cmocka_unit_test(a_budget_of_20_bytes_per_element_is_enough),
         cmocka_unit_test(memory_goes_back_to_the_system),
         cmocka_unit_test(slow_readers_of_large_responses_cost_a_bounded_buffer),

@@ -110,12 +110,14 @@ static void another_media_type_is_refused_with_the_one_there_is(void **state)
         "application/problem+json",
         "text/csv; a=application/json",
         "*/*",
+        "application/octet-stream",
     };
     for (size_t i = 0; i < COUNT(types); i++) {
         struct response response =
             expect_problem((struct request){.body = good_body, .content_type = types[i]}, 415,
                            "unsupported-media-type");
-        assert_non_null(strstr(response.body.bytes, "application/json"));
+        assert_non_null(strstr(response.body.bytes, "application/json, application/safetensors"));
+        response_has_header(&response, "Accept-Post", "application/json, application/safetensors");
         response_free(&response);
     }
 }
@@ -158,7 +160,7 @@ static void accept_is_decided_by_its_closest_range(void **state)
         "text/html",
         "application/jsonx",
         "*/*;q=0",
-        "application/json;q=0, application/*, */*;q=1",
+        "application/json;q=0, application/safetensors;q=0.000, text/*;q=1",
     };
     for (size_t i = 0; i < COUNT(refusing); i++) {
         struct response response = expect_problem(
