@@ -142,6 +142,8 @@ def bars(results, measured):
 
     value = against("transport", "file")
     yield f"{LARGEST:,} elements in safetensors files, time against the transport alone", 1.4, value, False
+    value = against("transport", "inference")
+    yield f"{LARGEST:,} elements in the Open Inference Protocol, time against the transport alone", 1.5, value, False
     rate = f"{SMALL} elements, requests per second against"
     memory = results.get(("service", "memory"))
     yield f"{LARGEST:,} elements, time against the transport alone", 1.8, against("transport", ("one", LARGEST)), False

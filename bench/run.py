@@ -13,6 +13,7 @@ import sys
 import time
 
 import files
+import inference
 import measure
 import picture
 import report
@@ -144,6 +145,8 @@ def measure_peers(plan, results):
         peer.stop()
     say("safetensors files")
     files.measure_files(plan.rounds, plan.one_seconds, results)
+    say("Open Inference Protocol")
+    inference.measure_inference(plan.rounds, plan.one_seconds, results)
     return peers
 
 

@@ -415,7 +415,7 @@ static void lay_out(struct source *source, const struct oip_document *document)
     for (int output = 0; output < OIP_OUTPUTS; output++) {
         if (!document->wants[output]) continue;
         print(source, "%s{\"name\":\"%s\",\"datatype\":\"FP64\",", is_first ? "" : ",",
-              oip_output_name((enum oip_output)output));
+              oip_document_output_name((enum oip_output)output));
         if (output == OIP_LOSS && !source->result.is_elementwise) {
             add_loss(source, document->is_binary[output]);
         } else {

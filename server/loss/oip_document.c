@@ -30,7 +30,7 @@ static const struct {
                  {"INT32", ELEMENT_I32},  {"INT64", ELEMENT_I64},  {"UINT8", ELEMENT_U8},
                  {"UINT16", ELEMENT_U16}, {"UINT32", ELEMENT_U32}, {"UINT64", ELEMENT_U64}};
 
-const char *oip_output_name(enum oip_output output)
+const char *oip_document_output_name(enum oip_output output)
 {
     return output_names[output];
 }

@@ -34,7 +34,7 @@ struct oip_document {
 };
 
 /* "loss", "gradients.predictions" or "gradients.targets". */
-const char *oip_output_name(enum oip_output output);
+const char *oip_document_output_name(enum oip_output output);
 
 /* Reads a document in which the reader has found no fault, and moves its tensors to a request that
  * request_init has initialised; the inputs that follow as binary data have their shape, but no
