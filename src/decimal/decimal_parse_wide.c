@@ -15,6 +15,9 @@
 
 #include <stdint.h>
 
+/* The elements from which on this is worth its while. */
+#define LEAST 7
+
 #define unusual(condition) __builtin_expect((condition) != 0, 0)
 
 /* ---- text -> places */
@@ -370,8 +373,8 @@ static size_t round_all(const char *stretch, const char *limit, const struct pla
         for (; unusual(declined > 0); declined &= declined - 1) {
             size_t k = i + (unsigned)__builtin_ctz(declined);
             const char *end;
-            if (decimal_parse_portable(element(stretch, places, k), limit, &end, values + k, 1) ==
-                0)
+            if (decimal_parse_portable(element(stretch, places, k), limit, &end, values + k, 1,
+                                       (struct decimal_row){0, 0}) == 0)
                 return k;
         }
     }
@@ -388,14 +391,14 @@ size_t decimal_parse_wide(const char *text, const char *limit, const char **end,
     do {
         found = find_places(p, limit, 2 * (room - count), &places) / 2;
         if (found > room - count) found = room - count;
-        if (found < DECIMAL_PARSE_WIDE_LEAST) break;
+        if (found < LEAST) break;
         if (found > 8) found -= found % 8; /* what is left goes with the next stretch */
         for (size_t i = 0; i < found; i += 8)
             eights[i / 8] = read_eight(p, places.at + 2 * i, (size_t)(p - text));
         taken = round_all(p, limit, &places, eights, found, values + count);
         count += taken;
         p = element(p, &places, taken);
-    } while (taken == found && room - count >= DECIMAL_PARSE_WIDE_LEAST);
+    } while (taken == found && room - count >= LEAST);
     *end = p;
     return count;
 }

@@ -8,16 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* decimal_parse_run, one by one: what decimal_parse_wide is measured by, and leaves unusual numbers
- * to. */
-size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values,
-                              size_t room);
+/* The forms of decimal_parse_run. */
+typedef size_t decimal_run(const char *text, const char *limit, const char **end, double *values,
+                           size_t room, struct decimal_row row);
 
-/* The elements from which on it is worth calling the next. */
-#define DECIMAL_PARSE_WIDE_LEAST 7
+/* One by one: what the others are measured by, and leave unusual text to. */
+decimal_run decimal_parse_portable;
 
-/* decimal_parse_run, but it may stop before any element. More values than are counted may be stored
- * in room. */
+/* Many at a time, in AVX2. It may stop before any element. */
+decimal_run decimal_parse_avx2;
+
+/* Eight at a time, in AVX-512, of a row without an end. It may stop before any element. More values
+ * than are counted may be stored in room. */
 size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
                           size_t room);
 

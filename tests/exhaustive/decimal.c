@@ -8,6 +8,7 @@
 #include "../unit/bits.h"
 #include "../unit/decimal_reference.h"
 #include "../unit/es6_numbers.h"
+#include "cpu.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
 
@@ -43,21 +44,35 @@ struct run {
 
 static _Thread_local struct run run;
 
+/* decimal_parse_avx2, and one by one from where it stops. */
+static size_t parse_avx2(const char *text, const char *limit, const char **end, double *values,
+                         size_t room, struct decimal_row row)
+{
+    size_t count = 0, taken = 1;
+    for (*end = text; count < room && taken > 0; count += taken) {
+        count += decimal_parse_avx2(*end, limit, end, values + count, room - count, row);
+        taken = decimal_parse_portable(*end, limit, end, values + count, count < room, row);
+    }
+    return count;
+}
+
+static void check_form(decimal_run *form, const char *what)
+{
+    double values[20];
+    const char *end;
+    size_t count =
+        form(run.text, run.text + run.length, &end, values, run.count, (struct decimal_row){0, 0});
+    must(count == run.count && end == run.text + run.length, what, 0, run.text, run.length);
+    for (size_t i = 0; i < count; i++)
+        must(bits_of(values[i]) == bits_of(run.expected[i]), what, bits_of(run.expected[i]),
+             run.text, run.length);
+}
+
 static void check_run(void)
 {
-    double values[20], portable[20];
-    const char *end;
-    size_t count = decimal_parse_run(run.text, run.text + run.length, &end, values, run.count);
-    must(count == run.count, "count of a run", 0, run.text, run.length);
-    must(end == run.text + run.length, "end of a run", 0, run.text, run.length);
-    count = decimal_parse_portable(run.text, run.text + run.length, &end, portable, run.count);
-    must(count == run.count, "count of a portable run", 0, run.text, run.length);
-    for (size_t i = 0; i < count; i++) {
-        must(bits_of(values[i]) == bits_of(run.expected[i]), "decimal_parse_run",
-             bits_of(run.expected[i]), run.text, run.length);
-        must(bits_of(portable[i]) == bits_of(run.expected[i]), "decimal_parse_portable",
-             bits_of(run.expected[i]), run.text, run.length);
-    }
+    check_form(decimal_parse_run, "decimal_parse_run");
+    check_form(decimal_parse_portable, "decimal_parse_portable");
+    if (cpu_level() >= CPU_AVX2) check_form(parse_avx2, "decimal_parse_avx2");
     run.length = run.count = 0;
 }
 
