@@ -98,14 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *limit = text + size;
     must_parse(text, limit);
-    static const char *const levels[] = {"baseline", "avx2", "vbmi2"};
-    for (int i = 0; i < 3; i++) {
-        if (!cpu_use(levels[i])) continue; /* this CPU has not the instructions */
-        must_parse_run(text, limit, ROOM_MAX, (struct decimal_row){0, 0});
-        must_parse_run(text, limit, 1 + size % 20, (struct decimal_row){0, 0});
-        must_parse_run(text, limit, ROOM_MAX,
-                       (struct decimal_row){1 + size % 4, size / 4 % (1 + size % 4)});
-    }
     double values[ROOM_MAX];
     size_t count = 0;
     for (size_t at = 0; at + sizeof(double) <= size && count < ROOM_MAX; at += sizeof(double)) {
@@ -114,6 +106,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (count < 8) must_print(values[count]);
         count++;
     }
-    must_print_run(values, count, size & 1);
+    static const char *const levels[] = {"baseline", "avx2", "vbmi2"};
+    for (int i = 0; i < 3; i++) {
+        if (!cpu_use(levels[i])) continue; /* this CPU has not the instructions */
+        must_parse_run(text, limit, ROOM_MAX, (struct decimal_row){0, 0});
+        must_parse_run(text, limit, 1 + size % 20, (struct decimal_row){0, 0});
+        must_parse_run(text, limit, ROOM_MAX,
+                       (struct decimal_row){1 + size % 4, size / 4 % (1 + size % 4)});
+        must_print_run(values, count, size & 1);
+    }
     return 0;
 }

@@ -23,14 +23,17 @@ decimal_run decimal_parse_avx2;
 size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
                           size_t room);
 
-/* decimal_shortest_run, but of whole eights only: returns how many are done. */
+/* decimal_shortest_run, but of whole eights or fours only: return how many are done. */
 size_t decimal_shortest_wide(const double *values, size_t count, void *digits,
                              struct decimal_scale *scales);
+size_t decimal_shortest_avx2(const double *values, size_t count, void *digits,
+                             struct decimal_scale *scales);
 
-/* decimal_write_run from *out on, but of whole eights only, and it stops before an eight of which
- * one has 1 to 15 digits: returns how many are written. *out is set to the byte after the last
- * comma. */
+/* decimal_write_run from *out on, but of whole eights or fours only, and they may stop before any
+ * of them: return how many are written. *out is set to the byte after the last comma. */
 size_t decimal_write_wide(const void *digits, const struct decimal_scale *scales, size_t count,
+                          int negate, char **out);
+size_t decimal_write_avx2(const void *digits, const struct decimal_scale *scales, size_t count,
                           int negate, char **out);
 
 #endif

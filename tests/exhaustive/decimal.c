@@ -112,7 +112,8 @@ static void check_print(double value)
     if (value != 0) check_parse(text, printed, value); /* -0 is printed without its sign */
 }
 
-/* A run that is long enough for vectors, of numbers that check_print has seen. */
+/* A run that is long enough for vectors, of numbers that check_print has seen: as this CPU prints
+ * it best, and in AVX2. */
 static void check_print_run(const double *values)
 {
     char expected[RUN * (DECIMAL_PRINT_MAX + 1)], text[RUN * DECIMAL_PRINT_MAX];
@@ -123,10 +124,21 @@ static void check_print_run(const double *values)
         length += decimal_print(values[i], expected + length);
         expected[length++] = ',';
     }
-    decimal_shortest_run(values, RUN, digits, scales);
-    size_t printed = decimal_write_run(digits, scales, RUN, 0, text);
-    must(printed == length && memcmp(text, expected, length) == 0, "a run", bits_of(values[0]),
-         text, printed);
+    for (int avx2 = 0; avx2 <= (cpu_level() >= CPU_AVX2); avx2++) {
+        char *end = text;
+        if (avx2)
+            decimal_shortest_avx2(values, RUN, digits, scales);
+        else
+            decimal_shortest_run(values, RUN, digits, scales);
+        for (size_t i = 0; i < RUN; i++) {
+            if (avx2) i += decimal_write_avx2(digits + i, scales + i, RUN - i, 0, &end);
+            if (i < RUN) end += decimal_write_run(digits + i, scales + i, avx2 ? 1 : RUN, 0, end);
+            if (!avx2) break;
+        }
+        size_t printed = (size_t)(end - text);
+        must(printed == length && memcmp(text, expected, length) == 0,
+             avx2 ? "a run in AVX2" : "a run", bits_of(values[0]), text, printed);
+    }
 }
 
 static void check_digits(uint64_t *random)
