@@ -354,8 +354,7 @@ size_t decimal_parse_portable(const char *text, const char *limit, const char **
 static size_t parse_many(const char *text, const char *limit, const char **end, double *values,
                          size_t room, struct decimal_row row)
 {
-    if (cpu_level() >= CPU_VBMI2 && row.length == 0)
-        return decimal_parse_wide(text, limit, end, values, room);
+    if (cpu_level() >= CPU_VBMI2) return decimal_parse_wide(text, limit, end, values, room, row);
     if (cpu_level() >= CPU_AVX2) return decimal_parse_avx2(text, limit, end, values, room, row);
     *end = text;
     return 0;

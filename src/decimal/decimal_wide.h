@@ -15,13 +15,9 @@ typedef size_t decimal_run(const char *text, const char *limit, const char **end
 /* One by one: what the others are measured by, and leave unusual text to. */
 decimal_run decimal_parse_portable;
 
-/* Many at a time, in AVX2. It may stop before any element. */
-decimal_run decimal_parse_avx2;
-
-/* Eight at a time, in AVX-512, of a row without an end. It may stop before any element. More values
- * than are counted may be stored in room. */
-size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
-                          size_t room);
+/* Many at a time, in AVX2 and in AVX-512. They may stop before any element. More values than are
+ * counted may be stored in room. */
+decimal_run decimal_parse_avx2, decimal_parse_wide;
 
 /* decimal_shortest_run, but of whole eights or fours only: return how many are done. */
 size_t decimal_shortest_wide(const double *values, size_t count, void *digits,
