@@ -176,7 +176,8 @@ find_elements(const char *text, const char *limit, size_t wanted, struct decimal
         size_t more = (size_t)__builtin_popcountll(found.next), at = (size_t)(p - text);
         if (unusual(more > wanted - count)) {
             more = wanted - count;
-            found.next = _pdep_u64(((uint64_t)1 << more) - 1, found.next); /* the first of them */
+            found.next =
+                _pdep_u64(_bzhi_u64(UINT64_MAX, (unsigned)more), found.next); /* the first */
         }
         list(elements, count, &found, more, at);
         count += more;
