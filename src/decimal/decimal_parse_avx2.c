@@ -210,9 +210,9 @@ FINDER(find_any_in_rows, 1, 1)
 
 /* Exact powers of ten and their inverses, rounded; from MINUS on, for numbers with a minus. Divided
  * by what stands at UNUSUAL, a number is none. */
-#define TEN(sign, k)            \
-    {                           \
-        sign 1e##k, sign 1e-##k \
+#define TEN(sign, k)                  \
+    {                                 \
+        (sign) * 1e##k, (sign)*1e-##k \
     }
 #define TENS(sign)                                                                                \
     TEN(sign, 0), TEN(sign, 1), TEN(sign, 2), TEN(sign, 3), TEN(sign, 4), TEN(sign, 5),           \
@@ -220,7 +220,7 @@ FINDER(find_any_in_rows, 1, 1)
         TEN(sign, 12), TEN(sign, 13), TEN(sign, 14), TEN(sign, 15), TEN(sign, 16), TEN(sign, 17), \
         TEN(sign, 18), TEN(sign, 19), TEN(sign, 20), TEN(sign, 21), TEN(sign, 22)
 enum { TENS_MAX = 22, MINUS = TENS_MAX + 1, UNUSUAL = 2 * MINUS };
-static const double tens[][2] = {TENS(+), TENS(-), {NAN, NAN}};
+static const double tens[][2] = {TENS(1), TENS(-1), {NAN, NAN}};
 
 /* Read from byte count on, 32 bytes of which the last count - 1 are ones. */
 #define ONES 255, 255, 255, 255, 255, 255, 255, 255
