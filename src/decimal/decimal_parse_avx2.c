@@ -257,7 +257,7 @@ __attribute__((noinline)) static void read_integers(const char *text,
                                                     struct integers *integers)
 {
     uint16_t unmoved[ELEMENTS], kept[ELEMENTS]; /* bytes, and one more */
-    for (size_t i = 0; i < ELEMENTS; i++) {
+    for (size_t i = begin; i < elements->count; i++) {
         unsigned length = (unsigned)elements->end[i] - elements->first[i];
         unsigned fraction = (unsigned)elements->end[i] - elements->point[i]; /* and the point */
         unsigned none = fraction == 0;
