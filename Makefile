@@ -45,7 +45,9 @@ kernel.avx2     := -mavx2 -mfma
 kernel.avx512   := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 KERNELS         := $(or $(kernels.$(ARCH)),baseline)
 
-# src/decimal/*_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the same.
+# src/decimal/*_avx2.c and *_wide.c use these where there are such, and are empty elsewhere; cpu.c asks the CPU for the
+# same. Without slp-vectorize, gcc would collect words in vectors only to store them.
+avx2.x86_64 := -mavx2 -mfma -mbmi -mbmi2 -fno-tree-slp-vectorize
 wide.x86_64 := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512cd -mavx512vbmi -mavx512vbmi2 -mbmi -mbmi2
 
 SERVER_LIBS := -lmicrohttpd -lgnutls -lcjson -lz -lm
@@ -84,6 +86,10 @@ build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
 build/obj/$1/src/mse/kernel_%.o: src/mse/kernel.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(kernel.$$*) -DKERNEL_ISA=$$* $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+
+build/obj/$1/src/decimal/%_avx2.o: src/decimal/%_avx2.c | $(filter deps,$(MAKECMDGOALS))
+	@mkdir -p $$(@D)
+	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(avx2.$(ARCH)) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
 build/obj/$1/src/decimal/%_wide.o: src/decimal/%_wide.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
@@ -288,7 +294,7 @@ fuzz: $(fuzz_targets) ## run each fuzz target for FUZZ_SECONDS=60 (needs clang)
 	$(fixed_addresses) fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
 
 lint: $(gcc.objects) $(clang.objects) ## compile strictly with gcc and clang, and run tools/lint
-	CFLAGS="$(filter-out -M%,$(BASE))" WIDE="$(wide.$(ARCH))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
+	CFLAGS="$(filter-out -M%,$(BASE))" WIDE="$(wide.$(ARCH))" AVX2="$(avx2.$(ARCH))" tools/lint $(gcc.library) $(gcc.server) build/obj/gcc/server/main.o
 
 lint-openapi: ## lint openapi.yaml (needs npx)
 	tools/lint-openapi

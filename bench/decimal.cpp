@@ -72,7 +72,7 @@ void read(const char *what, const std::function<void(char *out, double random)> 
     const char *text = array.data(), *limit = text + array.size();
     auto run = [&] {
         const char *end;
-        if (decimal_parse_run(text, limit, &end, values.data(), COUNT) != COUNT) std::abort();
+        if (decimal_parse_run(text, limit, &end, values.data(), COUNT, {0, 0}) != COUNT) std::abort();
         sink = values[COUNT - 1];
     };
     auto each = [&](auto parse) {

@@ -2,8 +2,8 @@
  * printf and strtod find, and each against the other. */
 #include "input.h"
 
+#include "cpu.h"
 #include "decimal/decimal.h"
-#include "decimal/decimal_wide.h"
 #include "support/bits.h"
 #include "support/decimal_reference.h"
 
@@ -64,30 +64,30 @@ static const char *skip_space(const char *p, const char *limit)
 
 /* decimal_parse_run, one element after the other. */
 static size_t reference_run(const char *text, const char *limit, const char **end, double *values,
-                            size_t room)
+                            size_t room, struct decimal_row row)
 {
     size_t count = 0;
     for (*end = text; count < room; count++) {
         const char *after, *number = skip_space(*end, limit);
         if (reference_parse(number, limit, &after, &values[count]) != DECIMAL_DONE) break;
         if (after - number > DECIMAL_RUN_NUMBER_MAX) break;
-        after = skip_space(after, limit);
-        if (after == limit || *after != ',') break;
-        *end = after + 1;
+        int is_last = row.length > 0 && (row.index + count + 1) % row.length == 0;
+        for (const char *mark = is_last ? "],[" : ","; *mark; mark++, after++) {
+            after = skip_space(after, limit);
+            if (after == limit || *after != *mark) return count;
+        }
+        *end = after;
     }
     return count;
 }
 
-typedef size_t run_form(const char *text, const char *limit, const char **end, double *values,
-                        size_t room);
-
-static void must_parse_run(run_form *run, const char *text, const char *limit, size_t room)
+static void must_parse_run(const char *text, const char *limit, size_t room, struct decimal_row row)
 {
     static double expected[ROOM_MAX];
     const char *end = NULL, *expected_end;
     double *values = malloc(room * sizeof *values);
-    size_t count = run(text, limit, &end, values, room);
-    must(count == reference_run(text, limit, &expected_end, expected, room));
+    size_t count = decimal_parse_run(text, limit, &end, values, room, row);
+    must(count == reference_run(text, limit, &expected_end, expected, room, row));
     must(end == expected_end);
     must(count == 0 || memcmp(values, expected, count * sizeof *values) == 0);
     free(values);
@@ -98,10 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *limit = text + size;
     must_parse(text, limit);
-    must_parse_run(decimal_parse_run, text, limit, ROOM_MAX);
-    must_parse_run(decimal_parse_run, text, limit, 1 + size % 20);
-    must_parse_run(decimal_parse_portable, text, limit, ROOM_MAX);
-    must_parse_run(decimal_parse_portable, text, limit, 1 + size % 20);
     double values[ROOM_MAX];
     size_t count = 0;
     for (size_t at = 0; at + sizeof(double) <= size && count < ROOM_MAX; at += sizeof(double)) {
@@ -110,6 +106,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (count < 8) must_print(values[count]);
         count++;
     }
-    must_print_run(values, count, size & 1);
+    static const char *const levels[] = {"baseline", "avx2", "vbmi2"};
+    for (int i = 0; i < 3; i++) {
+        if (!cpu_use(levels[i])) continue; /* this CPU has not the instructions */
+        must_parse_run(text, limit, ROOM_MAX, (struct decimal_row){0, 0});
+        must_parse_run(text, limit, 1 + size % 20, (struct decimal_row){0, 0});
+        must_parse_run(text, limit, ROOM_MAX,
+                       (struct decimal_row){1 + size % 4, size / 4 % (1 + size % 4)});
+        must_print_run(values, count, size & 1);
+    }
     return 0;
 }

@@ -390,35 +390,6 @@ static const char *skip_space(const char *p, const char *limit)
     return p;
 }
 
-/* The byte after mark, with white space before it; NULL if that does not come next, or p is NULL.
- */
-static const char *after(const char *p, const char *limit, char mark)
-{
-    if (p == NULL) return NULL;
-    p = skip_space(p, limit);
-    return p < limit && *p == mark ? p + 1 : NULL;
-}
-
-/* From the last element of a row, an innermost array of a tensor, to the first of the next. Returns
- * NULL, having done nothing, unless it is plainly that. There is room for an element. */
-static const char *cross_rows(struct json_reader *r, const char *p, const char *limit)
-{
-    struct tensor *tensor = &r->tensors[r->tensor_count - 1];
-    struct json_path_frame *frame = &r->path.frames[r->path.depth - 1];
-    const char *end;
-    p = skip_space(p, limit);
-    if (decimal_parse(p, limit, &end, &tensor->values[tensor->length]) != DECIMAL_DONE) return NULL;
-    if (end - p > JSON_READER_NUMBER_MAX) return NULL;
-    p = after(after(after(end, limit, ']'), limit, ','), limit, '[');
-    if (p == NULL) return NULL;
-    p = skip_space(p, limit);
-    if (p == limit || !begins_number(*p)) return NULL;
-    tensor->length++;
-    frame[-1].index++;
-    frame->index = 0;
-    return p;
-}
-
 /* Takes elements of a tensor's rows for as long as they come one after the other, each row as long
  * as the first; leaves what else comes, a number that is cut or unusual included, to the automaton.
  */
@@ -426,23 +397,21 @@ static const char *read_run(struct json_reader *r, const char *p, const char *li
 {
     struct tensor *tensor = &r->tensors[r->tensor_count - 1];
     struct json_path_frame *frame = &r->path.frames[r->path.depth - 1];
-    size_t row = tensor->shape[tensor->rank - 1]; /* 0 in the first */
-    r->state = VALUE;
+    struct decimal_row row = {tensor->shape[tensor->rank - 1], frame->index};
+    if (row.index >= row.length) row.length = 0; /* the first row, or one that is too long */
     while (tensor->length < tensor->capacity || tensor_grow(tensor)) {
         size_t room = tensor->capacity - tensor->length;
-        size_t before_last = row > frame->index ? row - 1 - frame->index : room;
-        size_t wanted = before_last < room ? before_last : room;
-        size_t taken =
-            wanted == 0 ? 0
-                        : decimal_parse_run(p, limit, &p, tensor->values + tensor->length, wanted);
+        size_t taken = decimal_parse_run(p, limit, &p, tensor->values + tensor->length, room, row);
         tensor->length += taken;
         frame->index += taken;
-        if (taken < wanted) break;
-        if (wanted == room) continue;
-        const char *next = cross_rows(r, p, limit);
-        if (next == NULL) break;
-        p = next;
+        if (row.length > 0 && frame->index >= row.length) {
+            frame[-1].index += frame->index / row.length;
+            frame->index %= row.length;
+        }
+        row.index = frame->index;
+        if (taken < room) break;
     }
+    r->state = row.length > 0 && row.index == 0 ? FIRST_ELEMENT : VALUE;
     p = skip_space(p, limit);
     if (p == limit || !begins_number(*p)) return p;
     r->token = offset_of(r, p);

@@ -24,14 +24,20 @@ enum decimal_status decimal_parse(const char *text, const char *limit, const cha
 /* Bytes of the longest number that decimal_parse_run takes. */
 #define DECIMAL_RUN_NUMBER_MAX 4096
 
-/* Reads a run of array elements, each with the comma that follows it: (ws number ws ',')*, ws being
- * JSON's white space. Stops before the first element that is not a number by decimal_parse's rules
- * followed by white space and a comma, all before limit, or that is beyond the largest double or
- * longer than DECIMAL_RUN_NUMBER_MAX, and after room of them. Reads no byte at or past limit.
- * Returns how many values are stored; *end is set to the byte after the last comma taken, text if
- * none was. */
+/* Where a run's first element stands in its row. */
+struct decimal_row {
+    size_t length; /* elements in each row; 0: the row has no end */
+    size_t index;  /* less than length, if that is not 0 */
+};
+
+/* Reads a run of array elements, each with what follows it: (ws number ws sep)*, ws being JSON's
+ * white space. sep is a comma, or, behind the last element of a row, ']' ws ',' ws '['. Stops
+ * before the first element that is not a number by decimal_parse's rules with its sep, all before
+ * limit, or that is beyond the largest double or longer than DECIMAL_RUN_NUMBER_MAX, and after room
+ * of them. Reads no byte before text, nor at or past limit. Returns how many values are stored;
+ * *end is set to the byte after the last sep taken, text if none was. */
 size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values,
-                         size_t room);
+                         size_t room, struct decimal_row row);
 
 /* Bytes of room that decimal_print needs at out, all of which it may write to. The longest text has
  * 25: -0.0000012345678901234567 */

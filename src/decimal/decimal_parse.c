@@ -291,30 +291,41 @@ static const char *skip_white(const char *p, const char *limit)
     return p;
 }
 
-/* Reads the element at p and its comma: returns the byte after that, or NULL. */
-static const char *read_element(const char *p, const char *limit, double *value)
+/* The byte after mark, with white space before it; NULL if that does not come next, or p is NULL.
+ */
+static const char *after(const char *p, const char *limit, char mark)
+{
+    if (p == NULL) return NULL;
+    p = skip_white(p, limit);
+    return p < limit && *p == mark ? p + 1 : NULL;
+}
+
+/* Reads the element at p and what separates it from the next: returns the byte after that, or NULL.
+ */
+static const char *read_element(const char *p, const char *limit, int ends_row, double *value)
 {
     const char *number = skip_white(p, limit), *end;
     if (decimal_parse(number, limit, &end, value) != DECIMAL_DONE) return NULL;
     if (end - number > DECIMAL_RUN_NUMBER_MAX) return NULL;
-    p = skip_white(end, limit);
-    return p < limit && *p == ',' ? p + 1 : NULL;
+    if (!ends_row) return after(end, limit, ',');
+    return after(after(after(end, limit, ']'), limit, ','), limit, '[');
 }
 
 size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values,
-                              size_t room)
+                              size_t room, struct decimal_row row)
 {
     const size_t length = (size_t)(limit - text), around = WINDOW_BEFORE + WINDOW;
     const size_t windows =
         length < around ? 0 : length - around + 1; /* places with a window around them */
     const char *p = text, *next;
     size_t count = 0;
+    size_t last = row.length > 0 ? row.length - 1 - row.index : SIZE_MAX; /* of its row */
     for (; count < room; p = next) {
         double value;
         const char *begin =
             p; /* of the number, or of one space before it, which the window has room for */
         if (limit - p > 1 && (unsigned char)p[1] <= ' ') begin = skip_white(p, limit);
-        if (usual((size_t)(begin - text) - WINDOW_BEFORE < windows)) {
+        if (usual((size_t)(begin - text) - WINDOW_BEFORE < windows && count != last)) {
             /* The comma is found first, so that the processor begins with the next element before
              * this one is done. The empty instruction keeps compilers from computing next of
              * reading.end, known to be the same, but later. */
@@ -330,19 +341,41 @@ size_t decimal_parse_portable(const char *text, const char *limit, const char **
                 continue;
             }
         }
-        next = read_element(p, limit, &value);
+        next = read_element(p, limit, count == last, &value);
         if (!next) break;
+        if (count == last) last += row.length;
         values[count++] = value;
     }
     *end = p;
     return count;
 }
 
-size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values,
-                         size_t room)
+/* Reads many at a time where this CPU can, and may stop before any element. */
+static size_t parse_many(const char *text, const char *limit, const char **end, double *values,
+                         size_t room, struct decimal_row row)
 {
-    size_t count = 0;
-    if (room >= DECIMAL_PARSE_WIDE_LEAST && cpu_level() >= CPU_VBMI2)
-        count = decimal_parse_wide(text, limit, &text, values, room);
-    return count + decimal_parse_portable(text, limit, end, values + count, room - count);
+    if (cpu_level() >= CPU_VBMI2) return decimal_parse_wide(text, limit, end, values, room, row);
+    if (cpu_level() >= CPU_AVX2) return decimal_parse_avx2(text, limit, end, values, room, row);
+    *end = text;
+    return 0;
+}
+
+/* Elements that are read one by one where that has stopped. */
+#define ONE_BY_ONE 16
+
+size_t decimal_parse_run(const char *text, const char *limit, const char **end, double *values,
+                         size_t room, struct decimal_row row)
+{
+    size_t count = 0, taken, some;
+    do {
+        taken = parse_many(text, limit, &text, values + count, room - count, row);
+        count += taken;
+        if (row.length > 0) row.index = (row.index + taken) % row.length;
+        some = cpu_level() >= CPU_AVX2 && room - count > ONE_BY_ONE ? ONE_BY_ONE : room - count;
+        taken = decimal_parse_portable(text, limit, &text, values + count, some, row);
+        count += taken;
+        if (row.length > 0) row.index = (row.index + taken) % row.length;
+    } while (taken == some && count < room);
+    *end = text;
+    return count;
 }

@@ -1,5 +1,5 @@
 /* decimal_parse_wide.c - a run of decimals -> the nearest doubles, eight at a time, for CPUs with
- * AVX-512. Knows nothing of arrays but the comma.
+ * AVX-512. Knows nothing of arrays but what stands between their elements.
  *
  * A stretch of text goes through three loops: find_places looks for where the elements begin and
  * end, read_eight makes an integer and a power of ten of each of eight numbers, round_eight makes
@@ -14,6 +14,9 @@
 #include "decimal/decimal_powers.h"
 
 #include <stdint.h>
+
+/* The elements from which on this is worth its while. */
+#define LEAST 7
 
 #define unusual(condition) __builtin_expect((condition) != 0, 0)
 
@@ -31,8 +34,10 @@ struct places {
 };
 
 /* Finds places in the first STRETCH bytes, until at least so many are wanted no more. Returns how
- * many; the last may be limit itself. Sixteen places after it are made equal to it. */
-static size_t find_places(const char *text, const char *limit, size_t wanted, struct places *places)
+ * many; the last may be limit itself. Sixteen places after it are made equal to it. With rows,
+ * brackets are taken for white space, for check_rows to look at. */
+static size_t find_places(const char *text, const char *limit, size_t wanted, int with_rows,
+                          struct places *places)
 {
     /* each white byte at its lowest four bits; elsewhere a byte with other lowest bits */
     const __m512i white = _mm512_broadcast_i32x4(
@@ -49,6 +54,9 @@ static size_t find_places(const char *text, const char *limit, size_t wanted, st
         uint64_t commas = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(','));
         uint64_t others =
             ~(commas | _mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(white, bytes)));
+        if (with_rows)
+            others &= ~(_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('[')) |
+                        _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(']')));
         uint64_t found = commas | (others & ~(others << 1 | within));
         within = others >> 63;
         __m512i packed = _mm512_maskz_compress_epi8(found, counting),
@@ -350,17 +358,47 @@ static inline __mmask8 round_eight(const struct eight *eight, const struct power
 
 /* ---- runs */
 
-/* Where the element of that index begins, or the white space before it. */
+/* Where the element of that index begins, or the white space before it: behind the comma, or the
+ * '[' if the place of that is one of a ']'. */
 static const char *element(const char *stretch, const struct places *places, size_t index)
 {
-    return index == 0 ? stretch : stretch + places->at[2 * index - 1] + 1;
+    if (index == 0) return stretch;
+    const char *p = stretch + places->at[2 * index - 1];
+    if (*p == ']')
+        while (*p != '[') p++;
+    return p + 1;
+}
+
+/* Makes places of commas those of the ']' before them where rows end. Returns how many elements
+ * have brackets before and behind them only as the rows say. */
+static size_t check_rows(const char *stretch, const char *limit, struct places *places,
+                         size_t found, struct decimal_row row)
+{
+    int is_first = 0; /* of its row, but for the stretch's first, which stands behind its '[' */
+    for (size_t i = 0; i < found; i++) {
+        const char *p = i == 0 ? stretch : stretch + places->at[2 * i - 1] + 1;
+        for (const char *begin = stretch + places->at[2 * i]; p < begin; p++) {
+            if (*p == '[' && is_first)
+                is_first = 0;
+            else if (*p == '[' || *p == ']')
+                return is_first ? i - 1 : i;
+        }
+        if (is_first) return i - 1;
+        if (++row.index < row.length) continue;
+        row.index = 0;
+        is_first = 1;
+        const char *comma = stretch + places->at[2 * i + 1];
+        if (comma == limit || *comma != ',' || comma[-1] != ']') return i;
+        places->at[2 * i + 1]--;
+    }
+    return is_first ? found - 1 : found;
 }
 
 /* Stores the values of up to count elements: returns how many, up to one that is wrong. Since all
  * before it were numbers with their commas, decimal_parse_portable takes of the text what is
  * declined here, neither more nor less. */
 static size_t round_all(const char *stretch, const char *limit, const struct places *places,
-                        struct eight *eights, size_t count, double *values)
+                        struct eight *eights, size_t count, double *values, struct decimal_row row)
 {
     const struct powers powers = {powers_down_from(0), powers_down_from(-8), powers_down_from(-16)};
     for (size_t i = 0; i < count; i += 8) {
@@ -370,8 +408,10 @@ static size_t round_all(const char *stretch, const char *limit, const struct pla
         for (; unusual(declined > 0); declined &= declined - 1) {
             size_t k = i + (unsigned)__builtin_ctz(declined);
             const char *end;
-            if (decimal_parse_portable(element(stretch, places, k), limit, &end, values + k, 1) ==
-                0)
+            struct decimal_row at = row;
+            if (row.length > 0) at.index = (row.index + k) % row.length;
+            if (decimal_parse_portable(element(stretch, places, k), limit, &end, values + k, 1,
+                                       at) == 0)
                 return k;
         }
     }
@@ -379,32 +419,34 @@ static size_t round_all(const char *stretch, const char *limit, const struct pla
 }
 
 size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
-                          size_t room)
+                          size_t room, struct decimal_row row)
 {
     struct places places;
     struct eight eights[STRETCH / 2 / 8];
     const char *p = text;
     size_t count = 0, found, taken;
     do {
-        found = find_places(p, limit, 2 * (room - count), &places) / 2;
+        found = find_places(p, limit, 2 * (room - count), row.length > 0, &places) / 2;
         if (found > room - count) found = room - count;
-        if (found < DECIMAL_PARSE_WIDE_LEAST) break;
+        if (row.length > 0) found = check_rows(p, limit, &places, found, row);
+        if (found < LEAST) break;
         if (found > 8) found -= found % 8; /* what is left goes with the next stretch */
         for (size_t i = 0; i < found; i += 8)
             eights[i / 8] = read_eight(p, places.at + 2 * i, (size_t)(p - text));
-        taken = round_all(p, limit, &places, eights, found, values + count);
+        taken = round_all(p, limit, &places, eights, found, values + count, row);
         count += taken;
+        if (row.length > 0) row.index = (row.index + taken) % row.length;
         p = element(p, &places, taken);
-    } while (taken == found && room - count >= DECIMAL_PARSE_WIDE_LEAST);
+    } while (taken == found && room - count >= LEAST);
     *end = p;
     return count;
 }
 
 #else
 size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
-                          size_t room)
+                          size_t room, struct decimal_row row)
 {
-    (void)limit, (void)values, (void)room;
+    (void)limit, (void)values, (void)room, (void)row;
     *end = text;
     return 0;
 }

@@ -14,7 +14,6 @@
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* ---- double -> digits */
@@ -105,7 +104,11 @@ static struct decimal shortest_of(double value)
 void decimal_shortest_run(const double *values, size_t count, void *digits,
                           struct decimal_scale *scales)
 {
-    size_t i = cpu_level() >= CPU_VBMI2 ? decimal_shortest_wide(values, count, digits, scales) : 0;
+    size_t i = 0;
+    if (cpu_level() >= CPU_VBMI2)
+        i = decimal_shortest_wide(values, count, digits, scales);
+    else if (cpu_level() >= CPU_AVX2)
+        i = decimal_shortest_avx2(values, count, digits, scales);
     for (; i < count; i++) {
         struct decimal decimal = shortest_of(values[i]);
         memcpy((uint64_t *)digits + i, &decimal.digits, sizeof decimal.digits);
@@ -203,13 +206,15 @@ static inline char *write_one(uint64_t digits, struct decimal_scale scale, char 
 size_t decimal_write_run(const void *digits, const struct decimal_scale *scales, size_t count,
                          int negate, char *out)
 {
-    bool is_wide = cpu_level() >= CPU_VBMI2;
+    enum cpu_level level = cpu_level();
     char *p = out;
     for (size_t i = 0; i < count; i++) {
+        const uint64_t *rest = (const uint64_t *)digits + i;
         uint64_t one;
-        if (is_wide)
-            i +=
-                decimal_write_wide((const uint64_t *)digits + i, scales + i, count - i, negate, &p);
+        if (level >= CPU_VBMI2)
+            i += decimal_write_wide(rest, scales + i, count - i, negate, &p);
+        else if (level >= CPU_AVX2)
+            i += decimal_write_avx2(rest, scales + i, count - i, negate, &p);
         if (i == count) break;
         memcpy(&one, (const uint64_t *)digits + i, sizeof one);
         p = write_one(one, (struct decimal_scale){scales[i].exponent, scales[i].negative ^ negate},

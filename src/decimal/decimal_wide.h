@@ -8,27 +8,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* decimal_parse_run, one by one: what decimal_parse_wide is measured by, and leaves unusual numbers
- * to. */
-size_t decimal_parse_portable(const char *text, const char *limit, const char **end, double *values,
-                              size_t room);
+/* The forms of decimal_parse_run. */
+typedef size_t decimal_run(const char *text, const char *limit, const char **end, double *values,
+                           size_t room, struct decimal_row row);
 
-/* The elements from which on it is worth calling the next. */
-#define DECIMAL_PARSE_WIDE_LEAST 7
+/* One by one: what the others are measured by, and leave unusual text to. */
+decimal_run decimal_parse_portable;
 
-/* decimal_parse_run, but it may stop before any element. More values than are counted may be stored
- * in room. */
-size_t decimal_parse_wide(const char *text, const char *limit, const char **end, double *values,
-                          size_t room);
+/* Many at a time, in AVX2 and in AVX-512. They may stop before any element. More values than are
+ * counted may be stored in room. */
+decimal_run decimal_parse_avx2, decimal_parse_wide;
 
-/* decimal_shortest_run, but of whole eights only: returns how many are done. */
+/* decimal_shortest_run, but of whole eights or fours only: return how many are done. */
 size_t decimal_shortest_wide(const double *values, size_t count, void *digits,
                              struct decimal_scale *scales);
+size_t decimal_shortest_avx2(const double *values, size_t count, void *digits,
+                             struct decimal_scale *scales);
 
-/* decimal_write_run from *out on, but of whole eights only, and it stops before an eight of which
- * one has 1 to 15 digits: returns how many are written. *out is set to the byte after the last
- * comma. */
+/* decimal_write_run from *out on, but of whole eights or fours only, and they may stop before any
+ * of them: return how many are written. *out is set to the byte after the last comma. */
 size_t decimal_write_wide(const void *digits, const struct decimal_scale *scales, size_t count,
+                          int negate, char **out);
+size_t decimal_write_avx2(const void *digits, const struct decimal_scale *scales, size_t count,
                           int negate, char **out);
 
 #endif

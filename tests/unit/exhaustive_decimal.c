@@ -5,6 +5,7 @@
  * which must read back as it. The others are random digits and exponents, which must read as strtod
  * reads them. Then as many lines of the ECMAScript number corpus are printed as have a published
  * hash. All cores are used. The first difference ends the program with 1. */
+#include "cpu.h"
 #include "decimal/decimal_shortest.h"
 #include "decimal/decimal_wide.h"
 #include "support/bits.h"
@@ -44,21 +45,35 @@ struct run {
 
 static _Thread_local struct run run;
 
+/* decimal_parse_avx2, and one by one from where it stops. */
+static size_t parse_avx2(const char *text, const char *limit, const char **end, double *values,
+                         size_t room, struct decimal_row row)
+{
+    size_t count = 0, taken = 1;
+    for (*end = text; count < room && taken > 0; count += taken) {
+        count += decimal_parse_avx2(*end, limit, end, values + count, room - count, row);
+        taken = decimal_parse_portable(*end, limit, end, values + count, count < room, row);
+    }
+    return count;
+}
+
+static void check_form(decimal_run *form, const char *what)
+{
+    double values[20];
+    const char *end;
+    size_t count =
+        form(run.text, run.text + run.length, &end, values, run.count, (struct decimal_row){0, 0});
+    must(count == run.count && end == run.text + run.length, what, 0, run.text, run.length);
+    for (size_t i = 0; i < count; i++)
+        must(bits_of(values[i]) == bits_of(run.expected[i]), what, bits_of(run.expected[i]),
+             run.text, run.length);
+}
+
 static void check_run(void)
 {
-    double values[20], portable[20];
-    const char *end;
-    size_t count = decimal_parse_run(run.text, run.text + run.length, &end, values, run.count);
-    must(count == run.count, "count of a run", 0, run.text, run.length);
-    must(end == run.text + run.length, "end of a run", 0, run.text, run.length);
-    count = decimal_parse_portable(run.text, run.text + run.length, &end, portable, run.count);
-    must(count == run.count, "count of a portable run", 0, run.text, run.length);
-    for (size_t i = 0; i < count; i++) {
-        must(bits_of(values[i]) == bits_of(run.expected[i]), "decimal_parse_run",
-             bits_of(run.expected[i]), run.text, run.length);
-        must(bits_of(portable[i]) == bits_of(run.expected[i]), "decimal_parse_portable",
-             bits_of(run.expected[i]), run.text, run.length);
-    }
+    check_form(decimal_parse_run, "decimal_parse_run");
+    check_form(decimal_parse_portable, "decimal_parse_portable");
+    if (cpu_level() >= CPU_AVX2) check_form(parse_avx2, "decimal_parse_avx2");
     run.length = run.count = 0;
 }
 
@@ -98,7 +113,8 @@ static void check_print(double value)
     if (value != 0) check_parse(text, printed, value); /* -0 is printed without its sign */
 }
 
-/* A run that is long enough for vectors, of numbers that check_print has seen. */
+/* A run that is long enough for vectors, of numbers that check_print has seen: as this CPU prints
+ * it best, and in AVX2. */
 static void check_print_run(const double *values)
 {
     char expected[RUN * (DECIMAL_PRINT_MAX + 1)], text[RUN * DECIMAL_PRINT_MAX];
@@ -109,10 +125,21 @@ static void check_print_run(const double *values)
         length += decimal_print(values[i], expected + length);
         expected[length++] = ',';
     }
-    decimal_shortest_run(values, RUN, digits, scales);
-    size_t printed = decimal_write_run(digits, scales, RUN, 0, text);
-    must(printed == length && memcmp(text, expected, length) == 0, "a run", bits_of(values[0]),
-         text, printed);
+    for (int avx2 = 0; avx2 <= (cpu_level() >= CPU_AVX2); avx2++) {
+        char *end = text;
+        if (avx2)
+            decimal_shortest_avx2(values, RUN, digits, scales);
+        else
+            decimal_shortest_run(values, RUN, digits, scales);
+        for (size_t i = 0; i < RUN; i++) {
+            if (avx2) i += decimal_write_avx2(digits + i, scales + i, RUN - i, 0, &end);
+            if (i < RUN) end += decimal_write_run(digits + i, scales + i, avx2 ? 1 : RUN, 0, end);
+            if (!avx2) break;
+        }
+        size_t printed = (size_t)(end - text);
+        must(printed == length && memcmp(text, expected, length) == 0,
+             avx2 ? "a run in AVX2" : "a run", bits_of(values[0]), text, printed);
+    }
 }
 
 static void check_digits(uint64_t *random)

@@ -1,7 +1,7 @@
-/* test_decimal_run.c - runs of array elements, read eight at a time and one by one: either must
+/* test_decimal_run.c - runs of array elements, read many at a time and one by one: each form must
  * hold what its elements hold by themselves, and end where they do. */
 #include "cpu.h"
-#include "decimal/decimal_wide.h"
+#include "decimal/decimal.h"
 #include "support/bits.h"
 #include "support/cmocka_all.h"
 #include "support/decimal_check.h"
@@ -13,46 +13,51 @@
 #define RUN_MAX  1100
 #define TEXT_MAX 32768
 
-typedef size_t run_form(const char *text, const char *limit, const char **end, double *values,
-                        size_t room);
-
-/* The form that a test is run for. */
-static run_form *run_of(void **state)
+/* Has the form read that a test is run for. */
+static void use_form(void **state)
 {
-    run_form *form = *(run_form *const *)*state;
-    if (form == decimal_parse_run && cpu_level() < CPU_VBMI2) skip(); /* it is the other form */
-    return form;
+    if (!cpu_use(*state)) skip(); /* this CPU has not the instructions */
+}
+
+static const char *skip_white(const char *p, const char *limit)
+{
+    while (p < limit && *p && strchr(" \t\n\r", *p)) p++;
+    return p;
 }
 
 /* A run by its definition, read with reference_parse. */
 static size_t expected_run(const char *text, const char *limit, const char **end, double *values,
-                           size_t room)
+                           size_t room, struct decimal_row row)
 {
-    const char *const white = " \t\n\r", *p = text;
+    const char *p = text;
     size_t count = 0;
-    for (*end = text; count < room; count++, *end = ++p) {
-        while (p < limit && *p && strchr(white, *p)) p++;
-        const char *number = p;
+    for (*end = text; count < room; count++, *end = p) {
+        const char *number = p = skip_white(p, limit);
         if (reference_parse(p, limit, &p, &values[count]) != DECIMAL_DONE) break;
         if (p - number > DECIMAL_RUN_NUMBER_MAX) break;
-        while (p < limit && *p && strchr(white, *p)) p++;
-        if (p == limit || *p != ',') break;
+        int is_last = row.length > 0 && (row.index + count + 1) % row.length == 0;
+        const char *separator = is_last ? "],[" : ",";
+        for (; *separator; separator++, p++) {
+            p = skip_white(p, limit);
+            if (p == limit || *p != *separator) return count;
+        }
     }
     return count;
 }
 
-static void check_run(run_form *run, const char *text, const char *limit, size_t room)
+static void check_row(const char *text, const char *limit, size_t room, struct decimal_row row)
 {
     static double values[RUN_MAX + 8], expected[RUN_MAX];
     const double untouched = double_of(UNSET);
     const char *end = NULL, *expected_end;
     assert_true(room <= RUN_MAX);
     for (size_t i = room; i < room + 8; i++) values[i] = untouched;
-    size_t expected_count = expected_run(text, limit, &expected_end, expected, room);
-    size_t count = run(text, limit, &end, values, room);
+    size_t expected_count = expected_run(text, limit, &expected_end, expected, room, row);
+    size_t count = decimal_parse_run(text, limit, &end, values, room, row);
     if (count != expected_count || end != expected_end)
-        fail_msg("\"%.*s\": %zu to %zu; expected %zu to %zu", (int)(limit - text), text, count,
-                 (size_t)(end - text), expected_count, (size_t)(expected_end - text));
+        fail_msg("\"%.*s\": %zu to %zu; expected %zu to %zu; in rows of %zu from %zu",
+                 (int)(limit - text), text, count, (size_t)(end - text), expected_count,
+                 (size_t)(expected_end - text), row.length, row.index);
     for (size_t i = 0; i < count; i++) {
         if (bits_of(values[i]) != bits_of(expected[i]))
             fail_msg("\"%.*s\": [%zu] is %.17g, not %.17g", (int)(limit - text), text, i, values[i],
@@ -62,14 +67,19 @@ static void check_run(run_form *run, const char *text, const char *limit, size_t
         assert_int_equal(bits_of(values[i]), bits_of(untouched));
 }
 
+static void check_run(const char *text, const char *limit, size_t room)
+{
+    check_row(text, limit, room, (struct decimal_row){0, 0});
+}
+
 /* Where nothing may be read before the text, and where nothing may be read after it. */
-static void check_guarded(run_form *run, const char *text, size_t length, size_t room)
+static void check_guarded(const char *text, size_t length, size_t room)
 {
     assert_true(length < LENGTH_MAX);
     memcpy(page_begin, text, length);
     memset(page_begin + length, '7', 64);
-    check_run(run, page_begin, page_begin + length, room);
-    check_run(run, memcpy(page_end - length, text, length), page_end, room);
+    check_run(page_begin, page_begin + length, room);
+    check_run(memcpy(page_end - length, text, length), page_end, room);
 }
 
 static const char *const separators[] = {",",  ", ", ",\n  ", " , ", ",\t\r\n ", "\n,",
@@ -97,15 +107,15 @@ static size_t random_run(char *text, unsigned elements, uint64_t *random)
 static void runs_hold_what_their_elements_hold_one_by_one(void **state)
 {
     static char text[TEXT_MAX];
-    run_form *run = run_of(state);
+    use_form(state);
     uint64_t random = 4;
     for (int i = 0; i < 4000; i++) {
         size_t length = random_run(text, i % 20 ? 30 : RUN_MAX, &random);
-        check_run(run, text, text + length, RUN_MAX);
-        check_run(run, text, text + length, random_bits(&random) % 40);
+        check_run(text, text + length, RUN_MAX);
+        check_run(text, text + length, random_bits(&random) % 40);
         size_t cut = random_bits(&random) % length;
-        check_run(run, text + cut, text + length, RUN_MAX);
-        if (length < LENGTH_MAX) check_guarded(run, text, length, RUN_MAX);
+        check_run(text + cut, text + length, RUN_MAX);
+        if (length < LENGTH_MAX) check_guarded(text, length, RUN_MAX);
     }
 }
 
@@ -139,14 +149,14 @@ static size_t random_digits(char *text, uint64_t *random)
 static void runs_of_random_digits_hold_what_their_elements_hold(void **state)
 {
     static char text[TEXT_MAX];
-    run_form *run = run_of(state);
+    use_form(state);
     uint64_t random = 6;
     for (int i = 0; i < 20000; i++) {
         size_t length = random_digits(text, &random);
         const char *begin = text;
         /* on behind what no run takes, so that all is tried */
         for (int more = 0; more < 30 && begin < text + length; more++) {
-            check_run(run, begin, text + length, RUN_MAX);
+            check_run(begin, text + length, RUN_MAX);
             const char *comma = memchr(begin, ',', (size_t)(text + length - begin));
             if (comma == NULL) break;
             begin = comma + 1;
@@ -255,7 +265,7 @@ static const char *const unusual[] = {
 /* At every place of eight, with usual numbers around it. */
 static void every_element_may_be_unusual(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     const char *const around[] = {"7", "-0.12345678901234567", "0.5", "1.25e-05", "123456"};
     char text[1000];
     for (size_t u = 0; u < COUNT(unusual); u++) {
@@ -264,7 +274,7 @@ static void every_element_may_be_unusual(void **state)
             for (size_t i = 0; i < 20; i++)
                 p += sprintf(p, k / 20 % 2 ? "%s, " : "%s,",
                              i == k % 20 ? unusual[u] : around[k / 40]);
-            check_guarded(run, text, (size_t)(p - text), RUN_MAX);
+            check_guarded(text, (size_t)(p - text), RUN_MAX);
         }
     }
 }
@@ -272,14 +282,14 @@ static void every_element_may_be_unusual(void **state)
 /* Each byte there is at each place of a number, in each place of eight. */
 static void every_byte_of_every_element_is_judged(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     static const char text[] = "-1.5,0.25, 123,-7,12.5e-3,0,9,-0.5,1,2,";
     char changed[sizeof text];
     for (size_t at = 0; at < sizeof text - 1; at++) {
         for (unsigned byte = 0; byte < 256; byte++) {
             memcpy(changed, text, sizeof text);
             changed[at] = (char)byte;
-            check_run(run, changed, changed + sizeof text - 1, RUN_MAX);
+            check_run(changed, changed + sizeof text - 1, RUN_MAX);
         }
     }
 }
@@ -287,7 +297,7 @@ static void every_byte_of_every_element_is_judged(void **state)
 /* Numbers that round_eight's product leaves undecided, and their neighbours. */
 static void elements_near_the_middle_of_two_doubles_round_as_they_must(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     static char text[TEXT_MAX];
     uint64_t random = 7;
     for (int i = 0; i < 2000; i++) {
@@ -304,35 +314,37 @@ static void elements_near_the_middle_of_two_doubles_round_as_they_must(void **st
                          (long double)odd / (long double)((uint64_t)1 << bits));
             p += sprintf(p, "%llu,", (unsigned long long)(odd << (k % 10)) + (unsigned)k % 3 - 1);
         }
-        check_run(run, text, p, RUN_MAX);
+        check_run(text, p, RUN_MAX);
     }
 }
 
 static void a_run_reads_nothing_before_its_text(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     for (int first = 1; first < 30; first++) {
         for (int fraction = 1; fraction < 20; fraction++) {
             int length = sprintf(page_begin, "%0*d,0.%0*d,%s%064d", first, 0, fraction, 5,
                                  "1,2,3,4,5,6,7,", 0);
             page_begin[0] = '1'; /* no zeros begin a number */
-            check_run(run, page_begin, page_begin + length, RUN_MAX);
+            check_run(page_begin, page_begin + length, RUN_MAX);
         }
     }
 }
 
 static void a_run_stops_before_a_number_that_is_too_long(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     const char *end;
     double values[3];
     for (size_t length = DECIMAL_RUN_NUMBER_MAX - 1; length <= DECIMAL_RUN_NUMBER_MAX + 1;
          length++) {
         char *text = text_of("1, 0.", '3', length - 2, ",-7 ,");
         size_t fits = length <= DECIMAL_RUN_NUMBER_MAX;
-        check_run(run, text, text + strlen(text), 3);
-        check_run(run, text, text + strlen(text), RUN_MAX);
-        assert_int_equal(run(text, text + strlen(text), &end, values, 3), fits ? 3 : 1);
+        check_run(text, text + strlen(text), 3);
+        check_run(text, text + strlen(text), RUN_MAX);
+        assert_int_equal(decimal_parse_run(text, text + strlen(text), &end, values, 3,
+                                           (struct decimal_row){0, 0}),
+                         fits ? 3 : 1);
         assert_ptr_equal(end, fits ? text + strlen(text) : text + 2);
     }
 }
@@ -340,37 +352,94 @@ static void a_run_stops_before_a_number_that_is_too_long(void **state)
 /* Around the lengths at which a form goes on to its next block or stretch of text. */
 static void elements_and_white_space_may_be_of_any_length(void **state)
 {
-    run_form *run = run_of(state);
+    use_form(state);
     for (size_t length = 0; length < 2200; length += length % 64 < 60 ? 7 : 1) {
         char *text =
             text_of("1,2,3,4,5,6,7,8,9,1", '0', length, ",2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
-        if (length < 300) check_guarded(run, text, strlen(text), RUN_MAX);
+        if (length < 300) check_guarded(text, strlen(text), RUN_MAX);
         text = text_of("1,2,3,4,5,6,7,8,9,", ' ', length, "2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
-        check_guarded(run, text, strlen(text), RUN_MAX);
+        check_guarded(text, strlen(text), RUN_MAX);
         text = text_of("1,2,3,4,5,6,7,8,9,1", ' ', length, ",3,4,5,6,7,8,9,10,11,12,13,14,15,16,");
-        check_guarded(run, text, strlen(text), RUN_MAX);
+        check_guarded(text, strlen(text), RUN_MAX);
     }
 }
 
 static void a_run_is_cut_at_every_byte_without_reading_beyond(void **state)
 {
     static char text[TEXT_MAX];
-    run_form *run = run_of(state);
+    use_form(state);
     uint64_t random = 5;
     for (int i = 0; i < 40; i++) {
         size_t length = random_run(text, 30, &random);
         if (length > LENGTH_MAX) continue;
-        for (size_t cut = 0; cut <= length; cut++) check_guarded(run, text, cut, RUN_MAX);
+        for (size_t cut = 0; cut <= length; cut++) check_guarded(text, cut, RUN_MAX);
+    }
+}
+
+/* Rows of random lengths, most of which end where they must. Returns the length of the text. */
+static size_t random_rows(char *text, struct decimal_row row, uint64_t *random)
+{
+    static const char *const ends[] = {"],[", "], [", " ] , [ ", "\n],\n  [\n", "],[[", "]],[",
+                                       "],",  "]",    "[",       ",[",          "],,[", "];["};
+    const char *const formats[] = {"%.17g", "%.3g", "%.0f", "%.20f"};
+    unsigned style = (unsigned)(random_bits(random) % 4),
+             usual = (unsigned)(random_bits(random) % 4);
+    unsigned often = random_bits(random) % 2 ? 15 : 255;
+    char *p = text;
+    for (size_t i = row.index + 1; i < 150; i++) {
+        uint64_t draw = random_bits(random);
+        int is_other = (draw & often) == 0,
+            is_end = (i % row.length == 0) ^ ((draw >> 8 & often) == 0);
+        p += sprintf(p, formats[draw >> 50 & 3 ? style : (draw >> 54) % 4],
+                     (double)(int32_t)draw / 1e7);
+        p += sprintf(p, "%s",
+                     is_end ? ends[is_other ? (draw >> 20) % 12 : usual]
+                            : separators[is_other ? (draw >> 20) % 12 : usual]);
+    }
+    return (size_t)(p - text);
+}
+
+static void rows_end_where_their_length_says(void **state)
+{
+    static char text[TEXT_MAX];
+    use_form(state);
+    uint64_t random = 8;
+    for (int i = 0; i < 30000; i++) {
+        struct decimal_row row = {.length = 1 + random_bits(&random) % (i % 4 ? 5 : 140)};
+        row.index = random_bits(&random) % row.length;
+        size_t length = random_rows(text, row, &random), cut = random_bits(&random) % (length + 1);
+        assert_true(length < LENGTH_MAX);
+        memcpy(page_begin, text, length);
+        check_row(page_begin, page_begin + length, random_bits(&random) % 160, row);
+        check_row(memcpy(page_end - cut, text, cut), page_end, RUN_MAX, row);
+        for (const char *p = text; i % 4 == 1 && p < text + length; p++) /* on from every bracket */
+            if (*p == '[')
+                check_row(p + 1, text + length, RUN_MAX, (struct decimal_row){row.length, 0});
+    }
+}
+
+static void every_byte_between_rows_is_judged(void **state)
+{
+    use_form(state);
+    static const char text[] =
+        "-1.5,0.25],[123, -7] , [12.5e-3,0],[9,\n-0.5],[1,2],[3,4],[5,6],[7,8],[";
+    char changed[sizeof text];
+    for (size_t at = 0; at < sizeof text - 1; at++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            memcpy(changed, text, sizeof text);
+            changed[at] = (char)byte;
+            check_row(changed, changed + sizeof text - 1, RUN_MAX, (struct decimal_row){2, 0});
+        }
     }
 }
 
 int main(void)
 {
-    static run_form *const wide = decimal_parse_run, *const portable = decimal_parse_portable;
-#define IN_EVERY_FORM(test)                                     \
-    {#test ", wide", test, NULL, NULL, (void *)&wide},          \
-    {                                                           \
-#test ", portable", test, NULL, NULL, (void *)&portable \
+    static char baseline[] = "baseline", avx2[] = "avx2", vbmi2[] = "vbmi2";
+#define IN_EVERY_FORM(test)                                                                     \
+    {#test ", baseline", test, NULL, NULL, baseline}, {#test ", avx2", test, NULL, NULL, avx2}, \
+    {                                                                                           \
+#test ", vbmi2", test, NULL, NULL, vbmi2                                                \
     }
     const struct CMUnitTest tests[] = {
         IN_EVERY_FORM(runs_hold_what_their_elements_hold_one_by_one),
@@ -382,6 +451,8 @@ int main(void)
         IN_EVERY_FORM(a_run_stops_before_a_number_that_is_too_long),
         IN_EVERY_FORM(elements_and_white_space_may_be_of_any_length),
         IN_EVERY_FORM(a_run_is_cut_at_every_byte_without_reading_beyond),
+        IN_EVERY_FORM(rows_end_where_their_length_says),
+        IN_EVERY_FORM(every_byte_between_rows_is_judged),
     };
     return cmocka_run_group_tests(tests, decimal_check_map, NULL);
 }
