@@ -116,8 +116,10 @@ static void another_media_type_is_refused_with_the_one_there_is(void **state)
         struct response response =
             expect_problem((struct request){.body = good_body, .content_type = types[i]}, 415,
                            "unsupported-media-type");
-        assert_non_null(strstr(response.body.bytes, "application/json, application/safetensors"));
-        response_has_header(&response, "Accept-Post", "application/json, application/safetensors");
+        assert_non_null(strstr(response.body.bytes,
+                               "application/json, application/safetensors, application/x-ndjson"));
+        response_has_header(&response, "Accept-Post",
+                            "application/json, application/safetensors, application/x-ndjson");
         response_free(&response);
     }
 }

@@ -291,11 +291,13 @@ static void ndjson_goes_with_ndjson_only(void **state)
         {"application/x-ndjson", "application/json", 406, "application/x-ndjson."},
         {"application/x-ndjson", "*/*, application/x-ndjson;q=0", 406, "application/x-ndjson."},
         {"application/x-ndjson", "text/html", 406, "application/x-ndjson."},
-        {"application/json", "application/x-ndjson", 406, "application/json."},
+        {"application/json", "application/x-ndjson", 406,
+         "application/json, application/safetensors."},
         {"application/json", "application/x-ndjson, */*;q=0.1", 200, json},
-        {NULL, "application/x-ndjson", 406, "application/json."},
+        {NULL, "application/x-ndjson", 406, "application/json, application/safetensors."},
         {NULL, "*/*", 200, json},
-        {"application/x-ndjsonl", NULL, 415, "application/json, application/x-ndjson."},
+        {"application/x-ndjsonl", NULL, 415,
+         "application/json, application/safetensors, application/x-ndjson."},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
