@@ -89,6 +89,7 @@ static struct problem_kind kind_of(enum problem_type type)
         return (struct problem_kind){"/problems/headers-too-large", "The headers are too large",
                                      431, 0};
     case PROBLEM_INTERNAL_ERROR:
+    case PROBLEM_TYPES:
         break;
     case PROBLEM_MEMORY_EXHAUSTED:
         return (struct problem_kind){"/problems/memory-exhausted", "The server's memory is in use",
@@ -101,6 +102,21 @@ static struct problem_kind kind_of(enum problem_type type)
                                      RETRY_AFTER};
     }
     return (struct problem_kind){"/problems/internal-error", "The server has a fault", 500, 0};
+}
+
+const char *problem_name(enum problem_type type)
+{
+    return kind_of(type).uri + strlen("/problems/");
+}
+
+const char *problem_title(enum problem_type type)
+{
+    return kind_of(type).title;
+}
+
+unsigned problem_status(enum problem_type type)
+{
+    return kind_of(type).status;
 }
 
 /* Bytes of the UTF-8 sequence that a lead byte begins. */

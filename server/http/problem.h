@@ -36,7 +36,8 @@ enum problem_type {
     PROBLEM_INTERNAL_ERROR,
     PROBLEM_MEMORY_EXHAUSTED,
     PROBLEM_TOO_MANY_CONNECTIONS,
-    PROBLEM_DRAINING
+    PROBLEM_DRAINING,
+    PROBLEM_TYPES
 };
 
 #define PROBLEM_DETAIL_MAX  512 /* bytes, NUL included; a longer detail is cut at a character */
@@ -58,5 +59,11 @@ void problem_set(struct problem *problem, enum problem_type type, const char *po
 /* The problem as an answer. The answer of a problem never fails: where memory is short its text is
  * a constant. */
 void problem_respond(const struct problem *problem, struct response *answer);
+
+/* What a type is made of: "shape-mismatch", which is its address below /problems/; a title, static;
+ * and HTTP's status. */
+const char *problem_name(enum problem_type type);
+const char *problem_title(enum problem_type type);
+unsigned problem_status(enum problem_type type);
 
 #endif
