@@ -75,7 +75,7 @@ build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
-build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
+build/obj/$1/%.o: %.S openapi.yaml $(wildcard server/page/*.html server/page/*.css server/page/*.js) | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) -c -o $$@ $$<
 

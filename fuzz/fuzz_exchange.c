@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/tokens.h"
 #include "http/exchange.h"
-#include "page/openapi.h"
+#include "page/page.h"
 #include "json/json_reader.h"
 
 #include <cjson/cJSON.h>
@@ -115,8 +115,8 @@ static char *read_request(struct request *request, const struct input *input)
 
 static bool is_in_contract(const char *text)
 {
-    size_t length = (size_t)(openapi_document_end - openapi_document);
-    return memmem(openapi_document, length, text, strlen(text)) != NULL;
+    const struct page_file *contract = page_find("/openapi.yaml");
+    return memmem(contract->bytes, contract->length, text, strlen(text)) != NULL;
 }
 
 /* By cJSON, which is lenient, and by json_reader, which is not; an answer may nest deeper than a
@@ -183,7 +183,7 @@ static void must_be_listed(const struct request *request, const struct response 
         return;
     }
     if (strcmp(answer->media_type, "application/yaml") == 0) {
-        must(answer->status == 200 && text == openapi_document);
+        must(answer->status == 200 && text == page_find("/openapi.yaml")->bytes);
         return;
     }
     if (strncmp(answer->media_type, "text/plain", 10) == 0) { /* of metrics */

@@ -3,7 +3,7 @@
 
 #include "http/problem.h"
 #include "loss/endpoint.h"
-#include "page/openapi.h"
+#include "page/page.h"
 
 #include <string.h>
 
@@ -43,8 +43,8 @@ static bool answer_openapi(void *state, struct service *service, struct response
 {
     (void)state;
     (void)service;
-    return answer_constant(answer, "application/yaml", openapi_document,
-                           (size_t)(openapi_document_end - openapi_document));
+    const struct page_file *contract = page_find("/openapi.yaml");
+    return answer_constant(answer, contract->media_type, contract->bytes, contract->length);
 }
 
 static bool answer_metrics(void *state, struct service *service, struct response *answer)
