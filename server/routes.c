@@ -3,7 +3,6 @@
 
 #include "http/problem.h"
 #include "loss/endpoint.h"
-#include "page/page.h"
 
 #include <string.h>
 
@@ -39,14 +38,6 @@ static bool answer_readiness(void *state, struct service *service, struct respon
     return answer_constant(answer, "application/json", ready, sizeof ready - 1);
 }
 
-static bool answer_openapi(void *state, struct service *service, struct response *answer)
-{
-    (void)state;
-    (void)service;
-    const struct page_file *contract = page_find("/openapi.yaml");
-    return answer_constant(answer, contract->media_type, contract->bytes, contract->length);
-}
-
 static bool answer_metrics(void *state, struct service *service, struct response *answer)
 {
     (void)state;
@@ -80,9 +71,10 @@ static const struct route routes[] = {
      answer_readiness, NULL},
     {"/metrics", "GET", METRICS_MEDIA_TYPE, GET_ALLOW, METRICS_METRICS, true, NULL, NULL,
      answer_metrics, NULL},
-    {"/openapi.yaml", "GET", "application/yaml", GET_ALLOW, METRICS_OPENAPI, false, NULL, NULL,
-     answer_openapi, NULL},
 };
+
+const struct route routes_page = {
+    .path = "a page", .method = "GET", .allow = GET_ALLOW, .label = METRICS_OPENAPI};
 
 const struct route *routes_find(const char *path)
 {

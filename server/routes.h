@@ -23,6 +23,9 @@ struct route {
     void (*close)(void *state);
 };
 
+/* Whatever page_find finds; it is answered without a function of the route. */
+extern const struct route routes_page;
+
 /* The route at a path, or NULL. */
 const struct route *routes_find(const char *path);
 

@@ -9,6 +9,7 @@
 #include "base/system.h"
 #include "base/tokens.h"
 #include "http/problem.h"
+#include "page/page.h"
 #include "routes.h"
 
 #include <inttypes.h>
@@ -23,7 +24,8 @@
 
 struct exchange {
     struct service *service;
-    const struct route *route; /* NULL: none, or the whole server, "*" */
+    const struct route *route;    /* NULL: none, or the whole server, "*" */
+    const struct page_file *page; /* what the route of pages found, or NULL */
     bool is_options;
     bool is_refused; /* with refusal; the body is read, and forgotten */
     bool is_urgent;
@@ -136,7 +138,8 @@ static bool refuse_by_head(struct exchange *exchange, const struct head *head)
 static void decide(struct exchange *exchange, const struct head *head)
 {
     const char *path = head_path(head);
-    exchange->route = routes_find(path);
+    exchange->page = page_find(path);
+    exchange->route = exchange->page != NULL ? &routes_page : routes_find(path);
     exchange->is_options = strcmp(head->method, "OPTIONS") == 0;
     exchange->is_urgent = refuse_by_head(exchange, head);
     exchange->is_refused = exchange->is_urgent;
@@ -235,6 +238,17 @@ static void note_refusal(const struct exchange *exchange, unsigned status)
     }
 }
 
+static void answer_page(const struct page_file *page, struct response *answer)
+{
+    *answer = (struct response){.status = 200,
+                                .media_type = page->media_type,
+                                .policy = PAGE_POLICY,
+                                .etag = page->etag,
+                                .text = (char *)page->bytes,
+                                .constant = true,
+                                .length = page->length};
+}
+
 bool exchange_respond(struct exchange *exchange, struct response *answer)
 {
     const struct route *route = exchange->route;
@@ -245,6 +259,8 @@ bool exchange_respond(struct exchange *exchange, struct response *answer)
     } else if (exchange->is_options) {
         *answer = (struct response){
             .status = 204, .allow = route != NULL ? route->allow : "GET, HEAD, POST, OPTIONS"};
+    } else if (exchange->page != NULL) {
+        answer_page(exchange->page, answer);
     } else if (!route->answer(exchange->state, exchange->service, answer)) {
         return false;
     }

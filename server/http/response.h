@@ -17,6 +17,8 @@ struct response {
     const char *media_type;   /* static; NULL: no body */
     const char *allow;        /* static, or NULL: the Allow header */
     const char *authenticate; /* static, or NULL: the WWW-Authenticate header */
+    const char *policy;       /* static, or NULL: the Content-Security-Policy header */
+    const char *etag;         /* static, or NULL: the ETag header */
     unsigned retry_after;     /* seconds; 0: no Retry-After header */
     uint64_t elements;        /* of the predictions that were answered */
     bool is_last;             /* the connection closes after it */

@@ -109,7 +109,8 @@ static struct MHD_Response *create_whole(const struct response *answer, struct e
 
 static void add_headers(struct MHD_Response *response, const struct response *answer)
 {
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                            answer->etag != NULL ? "no-cache" : "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (answer->media_type != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->media_type);
@@ -119,6 +120,9 @@ static void add_headers(struct MHD_Response *response, const struct response *an
     if (answer->authenticate != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, answer->authenticate);
     }
+    if (answer->policy != NULL)
+        MHD_add_response_header(response, "Content-Security-Policy", answer->policy);
+    if (answer->etag != NULL) MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, answer->etag);
     if (answer->retry_after > 0) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%u", answer->retry_after);
