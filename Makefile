@@ -79,7 +79,7 @@ build/obj/$1/%.o: %.c | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(or $$(cc.$1),$$(CC)) $$(BASE) $$(flags.$1) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
 
-build/obj/$1/%.o: %.S openapi.yaml | $(filter deps,$(MAKECMDGOALS))
+build/obj/$1/%.o: %.S openapi.yaml $(wildcard server/page/*.html server/page/*.css server/page/*.js) | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $$(@D)
 	$$(SHOW)$$(CC) -c -o $$@ $$<
 
@@ -143,7 +143,7 @@ $(foreach v,$(filter-out release,$(VARIANTS)),$(eval $(call variant_rules,$v,bui
 
 .PHONY: all deps run debug test test-unit test-http test-faults test-install test-sanitize test-asan test-tsan test-exhaustive test-container \
     soak test-capacity test-rolling test-metrics test-clients test-compression test-safetensors test-oip test-deploy \
-    test-systemd \
+    test-systemd test-page page-picture \
     test-cross test-cross-arm64 test-cross-s390x \
     fuzz lint lint-openapi bench bench-quick bench-deps image install uninstall clean help
 
@@ -238,6 +238,17 @@ test-deploy: all build/python/bin/kubernetes-validate ## judge the files of depl
 
 test-systemd: all ## boot systemd, and run the installed unit under it (as root; needs tools/deps systemd)
 	tests/system/systemd.sh
+
+build/node/node_modules: tests/system/package.json
+	@mkdir -p $(@D) && cp $< $(@D)
+	$(SHOW)npm install --silent --no-audit --no-fund --no-package-lock --prefix $(@D)
+	@touch $@
+
+test-page: build/mse-server build/node/node_modules ## use the page in Chromium as a person does (needs tools/deps page)
+	MSE_SERVER=$< node tests/system/page.mjs
+
+page-picture: build/mse-server build/node/node_modules ## write docs/page.png, the README's picture (needs tools/deps page)
+	MSE_SERVER=$< node tools/page_picture.mjs
 
 # Sanitizers of gcc 12 and clang 14 fail at random where the kernel randomizes more than 28 bits of an address
 # (vm.mmap_rnd_bits).

@@ -6,7 +6,7 @@
 #include "loss/endpoint.h"
 #include "loss/oip.h"
 #include "net/connections.h"
-#include "page/openapi.h"
+#include "page/page.h"
 #include "service.h"
 
 #include <string.h>
@@ -42,12 +42,27 @@ static void respond_readiness(struct service *service, const struct head *head,
     response->refusal = REFUSAL_NONE; /* a probe has been served */
 }
 
-static void respond_openapi(struct service *service, const struct head *head,
-                            struct response *response)
+/* A file of the page. A browser that has it already is told so (RFC 9110, section 13.1.2). */
+static void respond_file(struct service *service, const struct head *head,
+                         struct response *response)
 {
-    (void)service, (void)head;
-    respond_constant(response, "application/yaml", openapi_document,
-                     (size_t)(openapi_document_end - openapi_document));
+    const struct page_file *file = page_find(head_path(head));
+    (void)service;
+    if (file == NULL) {
+        struct problem problem;
+        problem_set(&problem, PROBLEM_NOT_FOUND, "", "There is no problem of this name.");
+        problem_respond(&problem, response);
+        return;
+    }
+    response_begin(response, 200);
+    response_add(response, "Cache-Control", "no-cache");
+    response_add(response, "ETag", file->etag);
+    response_add(response, "Content-Security-Policy", PAGE_POLICY);
+    if (head_has_version(head, file->etag)) {
+        response->status = 304;
+    } else {
+        response_set_constant(response, file->media_type, file->bytes, file->length);
+    }
 }
 
 static void respond_metrics(struct service *service, const struct head *head,
@@ -66,7 +81,12 @@ static const struct route table[] = {
     {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL, NULL},
     {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL, NULL},
     {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL, NULL},
-    {"/openapi.yaml", "GET", GET_ALLOW, false, respond_openapi, NULL, NULL},
+    {"/openapi.yaml", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
+    {"/", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
+    {"/page.css", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
+    {"/page.js", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
+    {"/problems/", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
+    {"/problems/{name}", "GET", GET_ALLOW, false, respond_file, NULL, NULL},
     {"/v2", OIP_GET(oip_respond_server)},
     {"/v2/", OIP_GET(oip_respond_server)},
     {"/v2/health/live", OIP_GET(oip_respond_live)},

@@ -72,6 +72,8 @@ void head_add(struct head *head, const char *name, const char *value)
         head->authorization = value;
     } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
+    } else if (is_named(name, length, "If-None-Match")) {
+        head->if_none_match = value;
     } else if (is_named(name, length, "Origin")) {
         head->origin = value;
     } else if (is_named(name, length, "Access-Control-Request-Method")) {
@@ -134,6 +136,12 @@ const char *head_bearer_token(const struct head *head, size_t *length)
 bool head_content_is(const struct head *head, const char *media_type)
 {
     return head->content_type != NULL && media_type_is(head->content_type, media_type);
+}
+
+bool head_has_version(const struct head *head, const char *etag)
+{
+    const char *list = head->if_none_match;
+    return list != NULL && (strcmp(list, "*") == 0 || strstr(list, etag) != NULL);
 }
 
 unsigned head_quality(const struct head *head, const char *media_type)

@@ -27,6 +27,7 @@ struct head {
     const char *expect;
     const char *authorization;
     const char *traceparent;
+    const char *if_none_match;
     const char *origin;
     const char *requested_method;                /* Access-Control-Request-Method */
     const char *inference_header_content_length; /* of the Open Inference Protocol */
@@ -62,6 +63,9 @@ const char *head_bearer_token(const struct head *head, size_t *length);
 
 /* Whether the Content-Type names this media type, parameters aside. */
 bool head_content_is(const struct head *head, const char *media_type);
+
+/* Whether the client has this version already, by its entity tag (If-None-Match). */
+bool head_has_version(const struct head *head, const char *etag);
 
 /* How much the Accept headers want a response of this media type, in thousandths; 0: not at all. */
 unsigned head_quality(const struct head *head, const char *media_type);

@@ -75,4 +75,10 @@ const char *problem_name(enum problem_type type);
 const char *problem_title(enum problem_type type);
 unsigned problem_status(enum problem_type type);
 
+/* What a type is made of: "shape-mismatch", which is its address below /problems/; a title, static;
+ * and HTTP's status. */
+const char *problem_name(enum problem_type type);
+const char *problem_title(enum problem_type type);
+unsigned problem_status(enum problem_type type);
+
 #endif

@@ -9,8 +9,7 @@
 
 static const struct codec *const codecs[] = {&json_codec, &safetensors_codec, &batch_codec};
 
-const char codecs_accept_post[] =
-    "application/json, application/safetensors, application/x-ndjson";
+const char codecs_accept_post[] = "application/json, application/safetensors, application/x-ndjson";
 
 enum { CODECS = sizeof codecs / sizeof codecs[0] };
 

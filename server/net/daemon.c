@@ -155,7 +155,9 @@ static struct MHD_Response *create(struct response *response, struct exchange *e
 
 static void add_headers(struct MHD_Response *created, const struct response *response)
 {
-    MHD_add_response_header(created, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (response_find_header(response, MHD_HTTP_HEADER_CACHE_CONTROL) == NULL) {
+        MHD_add_response_header(created, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    }
     MHD_add_response_header(created, "X-Content-Type-Options", "nosniff");
     for (size_t i = 0; i < response->header_count; i++) {
         const struct response_header *header = &response->headers[i];
