@@ -48,6 +48,7 @@ static const struct kind {
         KIND("not-rectangular", "A nested array is not rectangular", 422, NONE),
     [PROBLEM_SHAPE_MISMATCH] = KIND("shape-mismatch", "The shapes differ", 422, NONE),
     [PROBLEM_NO_ELEMENT] = KIND("no-element", "An array has no elements", 422, NONE),
+    [PROBLEM_NO_LINE] = KIND("no-line", "The body has no lines", 422, NONE),
     [PROBLEM_NUMBER_OUT_OF_RANGE] =
         KIND("number-out-of-range", "A number is out of range", 422, NONE),
     [PROBLEM_NUMBER_TOO_LONG] = KIND("number-too-long", "A number is too long", 422, NONE),
@@ -55,6 +56,7 @@ static const struct kind {
         KIND("request-too-complex", "The request is too complex", 422, NONE),
     [PROBLEM_NEGATIVE_WEIGHT] = KIND("negative-weight", "A weight is negative", 422, NONE),
     [PROBLEM_ZERO_WEIGHTS] = KIND("zero-weights", "All weights are zero", 422, NONE),
+    [PROBLEM_INVALID_PARTIAL] = KIND("invalid-partial", "A partial is invalid", 422, NONE),
     [PROBLEM_OVERFLOW] = KIND("overflow", "A result overflows", 422, NONE),
     [PROBLEM_HEADERS_TOO_LARGE] =
         KIND("headers-too-large", "The request headers are too large", 431, HEADERS),

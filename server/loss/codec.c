@@ -73,6 +73,25 @@ void codec_explain(const struct request *request, const struct request_fault *fa
                     fault->index != REQUEST_ALL ? " at " : "",
                     fault->index != REQUEST_ALL ? place : "", largest);
         return;
+    case REQUEST_WHOLE_OF_NONE:
+        problem_set(problem, PROBLEM_UNKNOWN_VALUE, "/reduction",
+                    "\"reduction\" must be \"mean\" or \"sum\" where there is a \"whole\": under "
+                    "\"none\" each element has a loss of its own.");
+        return;
+    case REQUEST_WHOLE_OF_FEWER:
+        problem_set(problem, PROBLEM_INVALID_PARTIAL, "/whole/elements",
+                    "\"whole\" has fewer elements than this request, which must be a part of it.");
+        return;
+    case REQUEST_WHOLE_OF_LESS:
+        problem_set(problem, PROBLEM_INVALID_PARTIAL, "/whole/weight_sum",
+                    "The weights of \"whole\" have a smaller sum than those of this request, which "
+                    "must be a part of it.");
+        return;
+    case REQUEST_WHOLE_OF_ZERO:
+        problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/whole/weight_sum",
+                    "All weights of \"whole\" are 0, so there is no mean; use the reduction "
+                    "\"sum\".");
+        return;
     case REQUEST_FAULT_OF_OURS:
         break;
     }

@@ -23,7 +23,8 @@ struct codec {
      * during that call only. end() frees what it holds, whatever came before. receive() takes all
      * that it is offered, or the first part where that is a lot of work, and returns how much.
      * After the last byte finish() moves the numbers to a request that request_init has
-     * initialised; false: *problem says what is wrong with the body. */
+     * initialised, and whose wants_partial says whether it may have more than its inputs; false:
+     * *problem says what is wrong with the body. */
     size_t decoder_size;
     void (*begin)(void *decoder, const struct head *head, struct tensor_budget *budget);
     size_t (*receive)(void *decoder, const char *bytes, size_t length);
@@ -43,9 +44,9 @@ struct codec {
     void (*refuse)(const struct problem *problem, struct response *response);
 };
 
-/* The words that all formats share for a fault. noun is what an input is called ("member"), place
- * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may
- * be empty. */
+/* The words that all formats share for a fault, and for one of the whole the pointer, too. noun is
+ * what an input is called ("member"), place how the element at fault is called ("/targets/3"), and
+ * pointer the problem's pointer, which may be empty. */
 void codec_explain(const struct request *request, const struct request_fault *fault,
                    const char *noun, const char *place, const char *pointer,
                    struct problem *problem);

@@ -1,6 +1,7 @@
 /* request.c - what a client asks for. Knows nothing of formats, or of how MSE is computed. */
 #include "loss/request.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const input_names[REQUEST_INPUTS] = {[REQUEST_PREDICTIONS] = "predictions",
@@ -13,6 +14,8 @@ void request_init(struct request *request)
     request->reduction = REQUEST_MEAN;
     request->wants_predictions = true;
     request->wants_targets = true;
+    request->wants_partial = false;
+    request->whole = NULL;
 }
 
 const char *request_input_name(enum request_input input)
@@ -78,10 +81,13 @@ bool request_check(const struct request *request, struct request_fault *fault)
         fault->input = (enum request_input)i;
         if (input->length > 0 && !tensor_same_shape(input, predictions)) return false;
     }
-    return true;
+    fault->kind = REQUEST_WHOLE_OF_NONE;
+    return request->whole == NULL || request->reduction != REQUEST_NONE;
 }
 
 void request_free(struct request *request)
 {
     for (int i = 0; i < REQUEST_INPUTS; i++) tensor_free(&request->inputs[i]);
+    free(request->whole);
+    request->whole = NULL;
 }

@@ -183,11 +183,16 @@ def json_text(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def request_examples():
-    """The examples of requests, and those of their responses."""
-    operation = CONTRACT['paths']['/mse']['post']
-    return [node['content']['application/json']['examples']
-            for node in (operation['requestBody'], operation['responses']['200'])]
+def request_examples(path='/mse'):
+    """The examples of requests to a path, their media type, and the examples of their responses."""
+    operation = CONTRACT['paths'][path]['post']
+    media_type, content = next(iter(operation['requestBody']['content'].items()))
+    return content['examples'], media_type, operation['responses']['200']['content']['application/json']['examples']
+
+
+def request_text(value):
+    """The body of a request: lines as they stand, or JSON."""
+    return value if isinstance(value, str) else json_text(value)
 
 
 def problem_examples():
@@ -235,12 +240,14 @@ def the_contract_is_served_as_it_stands(connection):
 
 
 def every_example_of_a_request_has_the_response_that_stands_there(connection):
-    requests, responses = request_examples()
-    assert requests.keys() == responses.keys()
-    for name, request in requests.items():
-        response = ask(connection, headers={'Content-Type': 'application/json'}, body=json_text(request['value']))
-        check_response('POST', '/mse', response)
-        assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
+    for path in [path for path, operations in CONTRACT['paths'].items() if 'post' in operations]:
+        requests, media_type, responses = request_examples(path)
+        assert requests.keys() == responses.keys()
+        for name, request in requests.items():
+            body = request_text(request['value'])
+            response = ask(connection, path=path, headers={'Content-Type': media_type}, body=body)
+            check_response('POST', path, response)
+            assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
 
 
 def every_read_has_the_response_that_stands_there(connection):
@@ -319,13 +326,15 @@ def damaged(text):
 
 
 def every_damaged_request_gets_a_response_that_is_listed(connection):
-    statuses = set()
-    for name in ('weighted', 'none', 'loss-only'):
-        for body in damaged(json_text(request_examples()[0][name]['value']).encode()):
-            response = ask(connection, body=body)
-            check_response('POST', '/mse', response)
-            statuses.add(response.status)
-    assert statuses == {200, 400, 422}
+    for path, names in {'/mse': ['weighted', 'none', 'loss-only', 'shard'], '/mse/partial': ['weighted'],
+                        '/mse/merge': ['two']}.items():
+        statuses = set()
+        for name in names:
+            for body in damaged(request_text(request_examples(path)[0][name]['value']).encode()):
+                response = ask(connection, path=path, body=body)
+                check_response('POST', path, response)
+                statuses.add(response.status)
+        assert statuses == {200, 400, 422}
 
 
 TESTS = [
