@@ -42,6 +42,7 @@ void codec_explain(const struct request *request, const struct request_fault *fa
 {
     static const char largest[] = "1.7976931348623157e308, the largest double";
     char number[DECIMAL_PRINT_MAX + 1];
+    char option[sizeof "/reduction"]; /* the longest */
     const char *name = request_input_name(fault->input);
     switch (fault->kind) {
     case REQUEST_MISSING:
@@ -72,6 +73,13 @@ void codec_explain(const struct request *request, const struct request_fault *fa
                     fault->kind == REQUEST_LOSS_OVERFLOW ? "loss" : "gradient",
                     fault->index != REQUEST_ALL ? " at " : "",
                     fault->index != REQUEST_ALL ? place : "", largest);
+        return;
+    case REQUEST_OPTION_OF_PARTIAL:
+        snprintf(option, sizeof option, "/%s", request->option);
+        problem_set(problem, PROBLEM_UNKNOWN_MEMBER, option,
+                    "A request for a partial has no \"%s\", only \"predictions\", \"targets\" and "
+                    "\"weights\".",
+                    request->option);
         return;
     case REQUEST_WHOLE_OF_NONE:
         problem_set(problem, PROBLEM_UNKNOWN_VALUE, "/reduction",

@@ -23,8 +23,7 @@ struct codec {
      * during that call only. end() frees what it holds, whatever came before. receive() takes all
      * that it is offered, or the first part where that is a lot of work, and returns how much.
      * After the last byte finish() moves the numbers to a request that request_init has
-     * initialised, and whose wants_partial says whether it may have more than its inputs; false:
-     * *problem says what is wrong with the body. */
+     * initialised; false: *problem says what is wrong with the body. */
     size_t decoder_size;
     void (*begin)(void *decoder, const struct head *head, struct tensor_budget *budget);
     size_t (*receive)(void *decoder, const char *bytes, size_t length);

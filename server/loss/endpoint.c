@@ -37,8 +37,8 @@ static bool make_job(struct endpoint *endpoint, struct problem *problem)
     struct request_fault fault;
     const struct codec *codec = endpoint->request_codec;
     request_init(&request);
-    request.wants_partial = endpoint->response_codec == NULL;
     bool ok = codec->finish(endpoint->decoder, &request, problem);
+    request.wants_partial = endpoint->response_codec == NULL;
     if (ok && !request_check(&request, &fault)) {
         codec->explain(&request, &fault, problem);
         ok = false;

@@ -13,11 +13,11 @@ static bool is_one_slice(const struct job *job)
     return job->request.inputs[REQUEST_PREDICTIONS].length <= JOB_SLICE;
 }
 
-static enum job_phase first_phase(const struct request *request)
+static enum job_phase first_phase(const struct job *job)
 {
-    if (request->wants_partial) return JOB_ADDING;
-    if (request->reduction == REQUEST_NONE) return JOB_SEPARATING;
-    return request->whole != NULL ? JOB_WEIGHING : JOB_TRYING;
+    if (job->request.wants_partial) return JOB_ADDING;
+    if (job->request.reduction == REQUEST_NONE) return JOB_SEPARATING;
+    return job->request.whole != NULL ? JOB_WEIGHING : JOB_TRYING;
 }
 
 void job_init(struct job *job, struct request *request)
@@ -25,7 +25,7 @@ void job_init(struct job *job, struct request *request)
     job->request = *request;
     request_init(request);
     job->loss = 0;
-    job->phase = first_phase(&job->request);
+    job->phase = first_phase(job);
     job->next = 0;
     job->loss_status = MSE_OK;
     job->gradient_status = MSE_OK;

@@ -14,10 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of a request, and of one for a partial. */
 #define MEMBERS \
     "\"predictions\", \"targets\", \"weights\", \"reduction\", \"gradients\" and \"whole\""
-#define PARTIAL_MEMBERS "\"predictions\", \"targets\" and \"weights\""
 
 /* How much of a client's own text a message repeats, in bytes. */
 #define QUOTE_MAX "100"
@@ -142,20 +140,6 @@ static bool read_gradients(struct request *request, const cJSON *member, struct 
     return true;
 }
 
-static const char *members_of(const struct request *request)
-{
-    return request->wants_partial ? PARTIAL_MEMBERS : MEMBERS;
-}
-
-static void refuse_member(const struct request *request, const char *name, struct problem *problem)
-{
-    char pointer[PROBLEM_POINTER_MAX] = "";
-    json_problem_point(pointer, name);
-    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, pointer,
-                "Unknown member \"%." QUOTE_MAX "s\"; a request%s has %s.", name,
-                request->wants_partial ? " for a partial" : "", members_of(request));
-}
-
 /* text is that of the member's value. */
 static bool read_member(struct request *request, struct json_reader *document, const cJSON *member,
                         const char *text, struct problem *problem)
@@ -165,15 +149,16 @@ static bool read_member(struct request *request, struct json_reader *document, c
     if (input < REQUEST_INPUTS) {
         return read_tensor(&request->inputs[input], document, member, problem);
     }
-    if (!request->wants_partial) {
-        if (strcmp(name, "reduction") == 0) return read_reduction(request, member, problem);
-        if (strcmp(name, "gradients") == 0) return read_gradients(request, member, problem);
-        if (strcmp(name, "whole") == 0) {
-            size_t length = (size_t)(json_text_skip(text) - text);
-            return partial_read_whole(request, text, length, "/whole", problem);
-        }
+    if (strcmp(name, "reduction") == 0) return read_reduction(request, member, problem);
+    if (strcmp(name, "gradients") == 0) return read_gradients(request, member, problem);
+    if (strcmp(name, "whole") == 0) {
+        size_t length = (size_t)(json_text_skip(text) - text);
+        return partial_read_whole(request, text, length, "/whole", problem);
     }
-    refuse_member(request, name, problem);
+    char pointer[PROBLEM_POINTER_MAX] = "";
+    json_problem_point(pointer, name);
+    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, pointer,
+                "Unknown member \"%." QUOTE_MAX "s\"; a request has " MEMBERS ".", name);
     return false;
 }
 
@@ -182,7 +167,7 @@ static bool read_members(struct request *request, struct json_reader *document, 
 {
     if (!cJSON_IsObject(root)) {
         problem_set(problem, PROBLEM_WRONG_TYPE, "",
-                    "The body must be a JSON object with the members %s.", members_of(request));
+                    "The body must be a JSON object with the members " MEMBERS ".");
         return false;
     }
     const char *text = document->outline;

@@ -129,6 +129,7 @@ bool partial_read_whole(struct request *request, const char *text, size_t length
 {
     struct tensor_budget budget = {.limit = SIZE_MAX}; /* no tensor outlives the reader */
     struct json_reader reader;
+    request_note_option(request, "whole");
     request->whole = malloc(sizeof *request->whole);
     if (request->whole == NULL) {
         problem_set_out_of_memory(problem);

@@ -233,6 +233,8 @@ static void merging_has_no_limit_but_that_of_the_body(void **state)
 
 /* ---- what is refused */
 
+#define WHOLE "{\"elements\":2,\"weight_sum\":\"0x1p+1\",\"loss_sum\":\"0x1p+0\"}"
+
 static void a_partial_has_no_reduction_gradients_or_whole(void **state)
 {
     static const struct {
@@ -241,7 +243,7 @@ static void a_partial_has_no_reduction_gradients_or_whole(void **state)
         {"{\"predictions\":[1],\"targets\":[0],\"reduction\":\"mean\"}", "unknown-member",
          "/reduction"},
         {"{\"predictions\":[1],\"targets\":[0],\"gradients\":[]}", "unknown-member", "/gradients"},
-        {"{\"predictions\":[1],\"targets\":[0],\"whole\":{}}", "unknown-member", "/whole"},
+        {"{\"predictions\":[1],\"targets\":[0],\"whole\":" WHOLE "}", "unknown-member", "/whole"},
         {"{\"predictions\":[1]}", "missing-member", "/targets"},
         {"{\"predictions\":[1],\"targets\":[0],\"weights\":[-1]}", "negative-weight", "/weights/0"},
         {"{\"predictions\":[1],\"targets\":[0,1]}", "shape-mismatch", "/targets"},
