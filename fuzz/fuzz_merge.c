@@ -136,7 +136,7 @@ static void must_respond(const struct expected *expected, unsigned status, const
         end = print_loss(stpcpy(end, ",\"sum\":"), &expected->total, MSE_SUM);
         end = stpcpy(end, ",\"partial\":");
         must(mse_accumulator_print(&expected->total, end, &length) == MSE_OK);
-        strcpy(end + length, "}");
+        stpcpy(end + length, "}");
         must(status == 200 && strcmp(body, text) == 0);
     } else if (expected->status == 200) {
         must(status == 422 && strstr(body, "/problems/no-line") != NULL);
