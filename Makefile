@@ -58,7 +58,7 @@ SERVER_UNITS  := $(filter-out server/main,$(basename $(wildcard server/*.[cS] se
 UNIT_TESTS    := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 HTTP_TESTS    := $(basename $(notdir $(wildcard tests/http/test_*.c)))
 TEST_SUPPORT  := $(basename $(wildcard tests/support/*.c))
-CONTRACT_TEST := tests/http/test_contract.py
+PYTHON_TESTS  := $(wildcard tests/http/test_*.py)
 
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
@@ -162,13 +162,13 @@ run: build/mse-server ## build, and serve on 127.0.0.1:8080
 # One run of all, so that its last line sums them up.
 test: all $(release.unit) $(release.http) build/tests/system/faults.so build/tests/system/test_faults ## run every test that needs no container engine
 	@CC="$(CC)" MSE_SERVER=build/mse-server MSE_FAULTS=build/tests/system/faults.so tests/run $(release.unit) \
-	    $(release.http) $(CONTRACT_TEST) build/tests/system/test_faults tests/system/install.sh
+	    $(release.http) $(PYTHON_TESTS) build/tests/system/test_faults tests/system/install.sh
 
 test-unit: $(release.unit) ## run the unit tests
 	tests/run $(release.unit)
 
 test-http: build/mse-server $(release.http) ## run the HTTP tests against the server
-	MSE_SERVER=build/mse-server tests/run $(release.http) $(CONTRACT_TEST)
+	MSE_SERVER=build/mse-server tests/run $(release.http) $(PYTHON_TESTS)
 
 # Faults are for the release build: a sanitizer's allocator would be in the way.
 build/tests/system/faults.so: tests/system/faults.c | $(filter deps,$(MAKECMDGOALS))
@@ -257,7 +257,7 @@ fixed_addresses = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 test-sanitize: test-asan test-tsan ## run all tests under ASan+UBSan, and under TSan
 
 test-asan test-tsan: test-%: build/%/mse-server
-	MSE_SERVER=$< $(fixed_addresses) tests/run $($*.unit) $($*.http) $(CONTRACT_TEST)
+	MSE_SERVER=$< $(fixed_addresses) tests/run $($*.unit) $($*.http) $(PYTHON_TESTS)
 
 test-asan: $(asan.unit) $(asan.http)
 test-tsan: $(tsan.unit) $(tsan.http)
@@ -283,7 +283,7 @@ test-cross-arm64 test-cross-s390x: test-cross-%: $(cross_tests)
 container_tests = $(patsubst %.c,build/%,$(shell grep -LE 'service_(start|run)' tests/http/test_*.c))
 
 test-container: $(release.http) ## build the image, run it, and run the HTTP tests against it (needs Docker)
-	tests/system/container.sh $(container_tests) $(CONTRACT_TEST)
+	tests/system/container.sh $(container_tests) $(PYTHON_TESTS)
 
 # A target is linked with the rest of fuzz/, what tests share, and all of the server but main.
 fuzz_targets := $(patsubst %.c,build/%,$(wildcard fuzz/fuzz_*.c))

@@ -73,7 +73,10 @@ static bool lacks_token(const struct request *request)
 {
     const char *header = request->head.authorization, *path = strrchr(request->head.target, '/');
     if (request->service.tokens == NULL || path == NULL) return false;
-    if (strcmp(path, "/mse") != 0 && strcmp(path, "/metrics") != 0) return false;
+    static const char *const protected[] = {"/mse", "/partial", "/merge", "/metrics", NULL};
+    int i = 0;
+    while (protected[i] != NULL && strcmp(path, protected[i]) != 0) i++;
+    if (protected[i] == NULL) return false;
     return header == NULL || strstr(header, " secret") == NULL;
 }
 

@@ -5,11 +5,13 @@
 #include "pool.h"
 
 #include "loss/json_codec.h"
+#include "mse/mse_private.h"
 #include "support/decode.h"
 #include "support/rational.h"
 #include "json/json_reader.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,26 @@ static bool same_shape(const cJSON *a, const cJSON *b)
     return cJSON_IsNumber(a) && cJSON_IsNumber(b);
 }
 
+/* By libmse's own reading. Other ways to write the same number of elements pass here. */
+static bool is_partial(const cJSON *partial)
+{
+    static char text[MSE_PARTIAL_MAX + 2 * JSON_READER_OUTLINE_MAX];
+    struct mse_accumulator accumulator;
+    const cJSON *elements = cJSON_GetObjectItemCaseSensitive(partial, "elements");
+    const cJSON *weights = cJSON_GetObjectItemCaseSensitive(partial, "weight_sum");
+    const cJSON *losses = cJSON_GetObjectItemCaseSensitive(partial, "loss_sum");
+    if (!cJSON_IsObject(partial) || cJSON_GetArraySize(partial) != 3) return false;
+    if (!cJSON_IsNumber(elements) || !cJSON_IsString(weights) || !cJSON_IsString(losses))
+        return false;
+    double count = elements->valuedouble;
+    if (!(count >= 0 && count <= 0x1p64)) return false;
+    if (count == 0x1p64) count = 0x1p64 - 0x1p11; /* the nearest double to 2^64 - 1 */
+    int length =
+        snprintf(text, sizeof text, "{\"elements\":%.0f,\"weight_sum\":\"%s\",\"loss_sum\":\"%s\"}",
+                 count, weights->valuestring, losses->valuestring);
+    return mse_accumulator_parse(&accumulator, text, (size_t)length) == MSE_OK;
+}
+
 /* Whether a document that json_reader finds no fault in is a request. */
 static bool is_request(const cJSON *root)
 {
@@ -65,12 +87,16 @@ static bool is_request(const cJSON *root)
     const cJSON *weights = cJSON_GetObjectItemCaseSensitive(root, "weights");
     const cJSON *reduction = cJSON_GetObjectItemCaseSensitive(root, "reduction");
     const cJSON *gradients = cJSON_GetObjectItemCaseSensitive(root, "gradients");
-    int known = 2 + (weights != NULL) + (reduction != NULL) + (gradients != NULL);
+    const cJSON *whole = cJSON_GetObjectItemCaseSensitive(root, "whole");
+    int known = 2 + (weights != NULL) + (reduction != NULL) + (gradients != NULL) + (whole != NULL);
 
     if (!cJSON_IsObject(root) || cJSON_GetArraySize(root) != known) return false;
     if (!begins_with_number(predictions) || !begins_with_number(targets)) return false;
     if (!same_shape(predictions, targets)) return false;
     if (weights != NULL && !(begins_with_number(weights) && same_shape(predictions, weights)))
+        return false;
+    if (whole != NULL && !is_partial(whole)) return false;
+    if (whole != NULL && cJSON_IsString(reduction) && strcmp(reduction->valuestring, "none") == 0)
         return false;
     return (reduction == NULL || is_one_of(reduction, reductions)) &&
            (gradients == NULL || is_list_of_gradients(gradients));
@@ -131,6 +157,33 @@ static bool any_infinite(const double *values, size_t n)
     return false;
 }
 
+/* The whole's loss, and the gradient at one stretch, by libmse: other tests compare these with
+ * GMP. */
+static void expect_whole(struct expected *expected, const struct request *request,
+                         enum mse_reduction reduction)
+{
+    const double *predictions = request->inputs[REQUEST_PREDICTIONS].values,
+                 *targets = request->inputs[REQUEST_TARGETS].values;
+    const double *weights = request->inputs[REQUEST_WEIGHTS].values;
+    size_t n = expected->n;
+    struct mse_accumulator own;
+    mse_accumulator_init(&own);
+    must(mse__accumulator_add_weights(&own, weights, n) == MSE_OK);
+    expected->refused = true;
+    expected->problem = PROBLEM_INVALID_PARTIAL;
+    if (mse__accumulator_excess(&own, request->whole) != MSE__MEMBERS) return;
+    enum mse_status status = mse_accumulator_loss(request->whole, reduction, &expected->losses[0]);
+    expected->problem = PROBLEM_ZERO_WEIGHTS;
+    if (status == MSE_ZERO_WEIGHTS) return;
+    expected->problem = PROBLEM_OVERFLOW;
+    status = mse_accumulator_gradient(request->whole, predictions, targets, weights, n, reduction,
+                                      expected->gradient);
+    must(status == MSE_OK || status == MSE_OVERFLOW);
+    expected->refused =
+        isinf(expected->losses[0]) || ((request->wants_predictions || request->wants_targets) &&
+                                       any_infinite(expected->gradient, n));
+}
+
 static void expect(struct expected *expected, const struct request *request)
 {
     const double *predictions = request->inputs[REQUEST_PREDICTIONS].values,
@@ -147,6 +200,10 @@ static void expect(struct expected *expected, const struct request *request)
                                   .problem = PROBLEM_OVERFLOW};
     if (expected->losses == NULL || expected->gradient == NULL) abort();
     bool negative = weights != NULL && any_negative(weights, n);
+    if (request->whole != NULL && !negative) {
+        expect_whole(expected, request, reduction);
+        return;
+    }
     if (negative || (reduction == MSE_MEAN && weights != NULL && all_zero(weights, n))) {
         expected->problem = negative ? PROBLEM_NEGATIVE_WEIGHT : PROBLEM_ZERO_WEIGHTS;
         expected->refused = true;
@@ -258,7 +315,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             read = false;
         }
         cJSON *root = opinion_of(input.text, input.length);
-        must(read == is_request(root));
+        bool has_whole = cJSON_GetObjectItemCaseSensitive(root, "whole") != NULL;
+        must(read ? is_request(root) : has_whole || !is_request(root));
         cJSON_Delete(root);
         if (read) {
             must_be_sound(&request);

@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 #include "http/problem.h"
 #include "loss/endpoint.h"
+#include "loss/merge.h"
 #include "loss/oip.h"
 #include "net/connections.h"
 #include "page/page.h"
@@ -78,6 +79,8 @@ static void respond_metrics(struct service *service, const struct head *head,
 
 static const struct route table[] = {
     {"/mse", "POST", POST_ALLOW, true, NULL, endpoint_open, NULL},
+    {"/mse/partial", "POST", POST_ALLOW, true, NULL, endpoint_open_partial, NULL},
+    {"/mse/merge", "POST", POST_ALLOW, true, NULL, merge_open, NULL},
     {"/healthz", "GET", GET_ALLOW, false, respond_health, NULL, NULL},
     {"/readyz", "GET", GET_ALLOW, false, respond_readiness, NULL, NULL},
     {"/metrics", "GET", GET_ALLOW, true, respond_metrics, NULL, NULL},

@@ -61,6 +61,7 @@ static const struct kind {
         KIND("request-too-complex", "The request is too complex", 422, NONE),
     [PROBLEM_NEGATIVE_WEIGHT] = KIND("negative-weight", "A weight is negative", 422, NONE),
     [PROBLEM_ZERO_WEIGHTS] = KIND("zero-weights", "All weights are zero", 422, NONE),
+    [PROBLEM_INVALID_PARTIAL] = KIND("invalid-partial", "A partial is invalid", 422, NONE),
     [PROBLEM_OVERFLOW] = KIND("overflow", "A result overflows", 422, NONE),
     [PROBLEM_HEADERS_TOO_LARGE] =
         KIND("headers-too-large", "The request headers are too large", 431, HEADERS),

@@ -1,6 +1,8 @@
 /* json_text.c - JSON's strings and numbers, a byte at a time. Knows nothing of documents. */
 #include "json/json_text.h"
 
+#include <string.h>
+
 enum {
     BETWEEN,     /* characters; decoded bytes are the string's */
     ESCAPE,      /* after a backslash */
@@ -180,4 +182,29 @@ bool json_text_number_whole(enum json_text_number state)
 {
     return state == JSON_TEXT_NUMBER_ZERO || state == JSON_TEXT_NUMBER_INTEGER ||
            state == JSON_TEXT_NUMBER_FRACTION || state == JSON_TEXT_NUMBER_EXPONENT;
+}
+
+/* ---- text that is known to be JSON */
+
+static const char *skip_string(const char *text)
+{
+    for (text++; *text != '"'; text++) {
+        if (*text == '\\') text++;
+    }
+    return text + 1;
+}
+
+const char *json_text_skip(const char *text)
+{
+    size_t depth = 0;
+    do {
+        if (*text == '"') {
+            text = skip_string(text);
+            continue;
+        }
+        if (*text == '{' || *text == '[') depth++;
+        if (*text == '}' || *text == ']') depth--;
+        text++;
+    } while (depth > 0 || strchr(",:]}", *text) == NULL); /* the NUL is one of them */
+    return text;
 }

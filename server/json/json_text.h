@@ -65,4 +65,9 @@ enum json_text_number json_text_number_next(enum json_text_number state, char by
 /* True if a number may end here. */
 bool json_text_number_whole(enum json_text_number state);
 
+/* The end of the value or member name that begins at text: JSON without white space,
+ * NUL-terminated.
+ */
+const char *json_text_skip(const char *text);
+
 #endif

@@ -13,11 +13,12 @@ bool codec_make_job(const struct codec *request_codec, const struct codec *respo
     struct request_fault fault;
     request_init(&request);
     bool ok = request_codec->finish(decoder, &request, problem);
+    request.wants_partial = response_codec == NULL;
     if (ok && !request_check(&request, &fault)) {
         request_codec->explain(&request, &fault, problem);
         ok = false;
     }
-    if (ok) job_init(job, &request, response_codec->sends_memory);
+    if (ok) job_init(job, &request, response_codec != NULL && response_codec->sends_memory);
     request_free(&request);
     return ok;
 }
@@ -59,6 +60,7 @@ void codec_explain(const struct request *request, const struct request_fault *fa
 {
     static const char largest[] = "1.7976931348623157e308, the largest double";
     char number[DECIMAL_PRINT_MAX + 1];
+    char option[sizeof "/reduction"]; /* the longest */
     const char *name = request_input_name(fault->input);
     switch (fault->kind) {
     case REQUEST_MISSING:
@@ -97,6 +99,32 @@ void codec_explain(const struct request *request, const struct request_fault *fa
                     fault->kind == REQUEST_LOSS_OVERFLOW ? "loss" : "gradient",
                     fault->index != REQUEST_ALL ? " at " : "",
                     fault->index != REQUEST_ALL ? place : "", largest);
+        return;
+    case REQUEST_OPTION_OF_PARTIAL:
+        snprintf(option, sizeof option, "/%s", request->option);
+        problem_set(problem, PROBLEM_UNKNOWN_MEMBER, option,
+                    "A request for a partial has no \"%s\", only \"predictions\", \"targets\" and "
+                    "\"weights\".",
+                    request->option);
+        return;
+    case REQUEST_WHOLE_OF_NONE:
+        problem_set(problem, PROBLEM_UNKNOWN_VALUE, "/reduction",
+                    "\"reduction\" must be \"mean\" or \"sum\" where there is a \"whole\": under "
+                    "\"none\" each element has a loss of its own.");
+        return;
+    case REQUEST_WHOLE_OF_FEWER:
+        problem_set(problem, PROBLEM_INVALID_PARTIAL, "/whole/elements",
+                    "\"whole\" has fewer elements than this request, which must be a part of it.");
+        return;
+    case REQUEST_WHOLE_OF_LESS:
+        problem_set(problem, PROBLEM_INVALID_PARTIAL, "/whole/weight_sum",
+                    "The weights of \"whole\" have a smaller sum than those of this request, which "
+                    "must be a part of it.");
+        return;
+    case REQUEST_WHOLE_OF_ZERO:
+        problem_set(problem, PROBLEM_ZERO_WEIGHTS, "/whole/weight_sum",
+                    "All weights of \"whole\" are 0, so there is no mean; use the reduction "
+                    "\"sum\".");
         return;
     case REQUEST_FAULT_OF_OURS:
         break;

@@ -55,13 +55,14 @@ struct codec {
 };
 
 /* The last byte has been received: makes a job of what a decoder of the request's codec has read,
- * whose result is for the response's. false: *problem says what is wrong, and there is no job. */
+ * whose result is for the response's; NULL: for a partial. false: *problem says what is wrong, and
+ * there is no job. */
 bool codec_make_job(const struct codec *request_codec, const struct codec *response_codec,
                     void *decoder, struct job *job, struct problem *problem);
 
-/* The words that all formats share for a fault. noun is what an input is called ("member"), place
- * how the element at fault is called ("/targets/3"), and pointer the problem's pointer, which may
- * be empty. */
+/* The words that all formats share for a fault, and for one of the whole the pointer, too. noun is
+ * what an input is called ("member"), place how the element at fault is called ("/targets/3"), and
+ * pointer the problem's pointer, which may be empty. */
 void codec_explain(const struct request *request, const struct request_fault *fault,
                    const char *noun, const char *place, const char *pointer,
                    struct problem *problem);

@@ -1,5 +1,6 @@
-/* endpoint.c - POST /mse, from the head to the response: picks the formats, lets one decode the
- * body, has the job done, lets the other write the result. Knows nothing of any one format. */
+/* endpoint.c - POST /mse and /mse/partial, from the head to the response: picks the formats, lets
+ * one decode the body, has the job done, lets the other write the result. Knows nothing of any one
+ * format. */
 #include "loss/endpoint.h"
 
 #include "http/problem.h"
@@ -9,13 +10,16 @@
 
 #include <stdlib.h>
 
+#define PARTIAL_MEDIA_TYPE "application/json"
+
 #define MEDIA_TYPES_MAX 256 /* bytes of a list of media types, as text */
 
 struct endpoint {
     struct work work;
-    const struct codec *request_codec, *response_codec;
-    bool is_negotiated; /* by an Accept header */
-    bool has_job;       /* the body has been decoded, and made a job */
+    const struct codec *request_codec;
+    const struct codec *response_codec; /* NULL: the response is the partial */
+    bool is_negotiated;                 /* by an Accept header */
+    bool has_job;                       /* the body has been decoded, and made a job */
     struct job job;
     _Alignas(max_align_t) unsigned char decoder[]; /* of request_codec */
 };
@@ -50,6 +54,29 @@ static void respond_result(struct endpoint *endpoint, struct response *response)
     codec->refuse(&problem, response);
 }
 
+static void respond_partial(struct endpoint *endpoint, struct response *response)
+{
+    const struct codec *codec = endpoint->request_codec;
+    const struct request *request = &endpoint->job.request;
+    struct problem problem;
+    size_t length;
+    char *text = malloc(MSE_PARTIAL_MAX);
+    if (text == NULL) {
+        problem_set_out_of_memory(&problem);
+        codec->refuse(&problem, response);
+    } else if (mse_accumulator_print(&endpoint->job.total, text, &length) != MSE_OK) {
+        /* No codec lets through what is not finite. */
+        struct request_fault fault = {.kind = REQUEST_FAULT_OF_OURS, .index = REQUEST_ALL};
+        codec->explain(request, &fault, &problem);
+        codec->refuse(&problem, response);
+        free(text);
+    } else {
+        response_begin(response, 200);
+        response->elements = request->inputs[REQUEST_PREDICTIONS].length;
+        response_set_whole(response, PARTIAL_MEDIA_TYPE, text, length);
+    }
+}
+
 static bool respond(struct work *work, struct response *response)
 {
     struct endpoint *endpoint = (struct endpoint *)work;
@@ -60,7 +87,11 @@ static bool respond(struct work *work, struct response *response)
         case JOB_MORE:
             return false;
         case JOB_DONE:
-            respond_result(endpoint, response);
+            if (endpoint->response_codec == NULL) {
+                respond_partial(endpoint, response);
+            } else {
+                respond_result(endpoint, response);
+            }
             return true;
         case JOB_BAD:
             endpoint->request_codec->explain(&endpoint->job.request, &fault, &problem);
@@ -93,11 +124,9 @@ static struct work *refuse_content(struct response *response)
     return NULL;
 }
 
-static struct work *refuse_accept(const struct codec *request_codec, struct response *response)
+static struct work *refuse_accept(const char *types, struct response *response)
 {
     struct problem problem;
-    char types[MEDIA_TYPES_MAX];
-    codecs_print_media_types(request_codec, types, sizeof types);
     problem_set(&problem, PROBLEM_NOT_ACCEPTABLE, "", "The response can be: %s.", types);
     problem_respond(&problem, response);
     response_add(response, "Vary", "Accept");
@@ -130,7 +159,22 @@ struct work *endpoint_open(struct service *service, const struct head *head,
     const struct codec *request_codec = codecs_for_request(head);
     if (request_codec == NULL) return refuse_content(response);
     const struct codec *response_codec = codecs_for_response(head, request_codec);
-    if (response_codec == NULL) return refuse_accept(request_codec, response);
+    if (response_codec == NULL) {
+        char types[MEDIA_TYPES_MAX];
+        codecs_print_media_types(request_codec, types, sizeof types);
+        return refuse_accept(types, response);
+    }
     if (request_codec->open != NULL) return request_codec->open(service, head, response);
     return endpoint_begin(service, head, request_codec, response_codec, response);
+}
+
+struct work *endpoint_open_partial(struct service *service, const struct head *head,
+                                   struct response *response)
+{
+    const struct codec *request_codec = codecs_for_request(head);
+    if (request_codec == NULL || request_codec->open != NULL) return refuse_content(response);
+    if (head->accepts > 0 && head_quality(head, PARTIAL_MEDIA_TYPE) == 0) {
+        return refuse_accept(PARTIAL_MEDIA_TYPE, response);
+    }
+    return endpoint_begin(service, head, request_codec, NULL, response);
 }

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-static bool is_whole(const struct job *job)
+static bool is_one_slice(const struct job *job)
 {
     return job->request.inputs[REQUEST_PREDICTIONS].length <= JOB_SLICE;
 }
@@ -16,7 +16,9 @@ static bool is_whole(const struct job *job)
 /* What comes after screening. */
 static enum job_phase first_phase(const struct job *job)
 {
-    return job->request.reduction == REQUEST_NONE ? JOB_SEPARATING : JOB_TRYING;
+    if (job->request.wants_partial) return JOB_ADDING;
+    if (job->request.reduction == REQUEST_NONE) return JOB_SEPARATING;
+    return job->request.whole != NULL ? JOB_WEIGHING : JOB_TRYING;
 }
 
 void job_init(struct job *job, struct request *request, bool negates)
@@ -29,7 +31,7 @@ void job_init(struct job *job, struct request *request, bool negates)
     job->next = 0;
     job->loss_status = MSE_OK;
     job->gradient_status = MSE_OK;
-    if (!is_whole(job)) mse_accumulator_init(&job->total);
+    if (!is_one_slice(job) || job->phase != JOB_TRYING) mse_accumulator_init(&job->total);
 }
 
 /* ---- what can be wrong with results */
@@ -165,7 +167,7 @@ static enum job_status try_loss(struct job *job, struct request_fault *fault)
     enum mse_reduction reduction = reduction_of(job);
     struct slice all = next_slice(job, SIZE_MAX);
     enum mse_status status = MSE_OK;
-    if (is_whole(job)) {
+    if (is_one_slice(job)) {
         status =
             mse_loss(all.predictions, all.targets, all.weights, all.count, reduction, &job->loss);
         job->phase = JOB_DERIVING;
@@ -187,8 +189,27 @@ static enum job_status add_losses(struct job *job, struct request_fault *fault)
         mse_accumulator_add(&job->total, s.predictions, s.targets, s.weights, s.count);
     if (status != MSE_OK) return refuse_status(job, status, fault);
     if (!finish_slice(job, &s)) return JOB_MORE;
+    if (job->request.wants_partial) return JOB_DONE;
     job->phase = JOB_DERIVING;
     return end_loss(job, mse_accumulator_loss(&job->total, reduction_of(job), &job->loss), fault);
+}
+
+/* The elements are a part of the whole, whose loss is asked for. */
+static enum job_status take_whole(struct job *job, struct request_fault *fault)
+{
+    const struct mse_accumulator *whole = job->request.whole;
+    switch (mse__accumulator_excess(&job->total, whole)) {
+    case MSE__ELEMENTS:
+        return refuse(fault, REQUEST_WHOLE_OF_FEWER);
+    case MSE__WEIGHT_SUM:
+        return refuse(fault, REQUEST_WHOLE_OF_LESS);
+    case MSE__LOSS_SUM: /* no loss has been added */
+    case MSE__MEMBERS:
+        break;
+    }
+    enum mse_status status = mse_accumulator_loss(whole, reduction_of(job), &job->loss);
+    if (status == MSE_ZERO_WEIGHTS) return refuse(fault, REQUEST_WHOLE_OF_ZERO);
+    return end_loss(job, status, fault);
 }
 
 static enum job_status add_weights(struct job *job, struct request_fault *fault)
@@ -196,8 +217,9 @@ static enum job_status add_weights(struct job *job, struct request_fault *fault)
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_status status = mse__accumulator_add_weights(&job->total, s.weights, s.count);
     if (status != MSE_OK) return refuse_status(job, status, fault);
-    if (finish_slice(job, &s)) job->phase = JOB_DERIVING;
-    return JOB_MORE;
+    if (!finish_slice(job, &s)) return JOB_MORE;
+    job->phase = JOB_DERIVING;
+    return job->request.whole != NULL ? take_whole(job, fault) : JOB_MORE;
 }
 
 /* Results of single elements: one that overflows is reported when all are there, since another may
@@ -240,16 +262,23 @@ static void negate(const struct job *job, const struct slice *s)
     }
 }
 
+/* The exact sums of all elements that there are; NULL: those of this one slice, not yet taken. */
+static const struct mse_accumulator *sums_of(const struct job *job)
+{
+    if (job->request.whole != NULL) return job->request.whole;
+    return is_one_slice(job) ? NULL : &job->total;
+}
+
 static enum job_status derive(struct job *job, struct request_fault *fault)
 {
     struct slice s = next_slice(job, JOB_SLICE);
     enum mse_reduction reduction = reduction_of(job);
-    keep_worst(
-        &job->gradient_status,
-        is_whole(job)
-            ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction, s.predictions)
-            : mse_accumulator_gradient(&job->total, s.predictions, s.targets, s.weights, s.count,
-                                       reduction, s.predictions));
+    const struct mse_accumulator *sums = sums_of(job);
+    keep_worst(&job->gradient_status,
+               sums == NULL ? mse_gradient(s.predictions, s.targets, s.weights, s.count, reduction,
+                                           s.predictions)
+                            : mse_accumulator_gradient(sums, s.predictions, s.targets, s.weights,
+                                                       s.count, reduction, s.predictions));
     negate(job, &s);
     return end_slice(job, &s, fault);
 }
@@ -294,11 +323,11 @@ static enum job_status do_slice(struct job *job, struct request_fault *fault)
 
 enum job_status job_step(struct job *job, struct request_fault *fault)
 {
-    uint64_t end = is_whole(job) ? 0 : clock_nanoseconds() + JOB_STRETCH;
+    uint64_t end = is_one_slice(job) ? 0 : clock_nanoseconds() + JOB_STRETCH;
     enum job_status status;
     do {
         status = do_slice(job, fault);
-    } while (status == JOB_MORE && (is_whole(job) || clock_nanoseconds() < end));
+    } while (status == JOB_MORE && (is_one_slice(job) || clock_nanoseconds() < end));
     return status;
 }
 

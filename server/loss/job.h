@@ -32,9 +32,10 @@ enum job_status {
 enum job_phase {
     JOB_SCREENING, /* elements that are not finite and have a weight */
     JOB_TRYING,    /* the loss of all elements, the quick way, in one go */
-    JOB_ADDING,    /* the same, the sure way */
-    JOB_WEIGHING,  /* the sum of the weights, which the quick way has not left behind */
-    JOB_DERIVING,  /* the gradients; the loss is there */
+    JOB_ADDING,    /* the same, the sure way; of a request for a partial this is all */
+    JOB_WEIGHING, /* the sum of the weights, which the quick way has not left behind; before that of
+                     a whole is taken, to see that the request may be a part of it */
+    JOB_DERIVING, /* the gradients; the loss is there */
     JOB_SEPARATING /* losses and gradients, each for itself, under "none" */
 };
 
@@ -49,7 +50,8 @@ struct job {
     enum job_phase phase;
     size_t next; /* first element that is not done in this phase */
     enum mse_status loss_status, gradient_status;
-    struct mse_accumulator total; /* of a job of several slices */
+    struct mse_accumulator total; /* of a job of several slices, or for a partial, which this is in
+                                     the end, or with a whole */
 };
 
 /* What a job has computed. Owns its tensors. */
@@ -74,7 +76,8 @@ void job_init(struct job *job, struct request *request, bool negates);
 
 enum job_status job_step(struct job *job, struct request_fault *fault);
 
-/* Moves the result out of a job that is done, and frees what else it holds. */
+/* Moves the result out of a job that is done, unless it was for a partial, and frees what else it
+ * holds. */
 void job_take_result(struct job *job, struct result *result);
 
 void job_free(struct job *job);

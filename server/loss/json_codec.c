@@ -4,7 +4,9 @@
 
 #include "decimal/decimal.h"
 #include "loss/json_problem.h"
+#include "loss/partial.h"
 #include "json/json_reader.h"
+#include "json/json_text.h"
 #include "json/json_writer.h"
 
 #include <cjson/cJSON.h>
@@ -12,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMBERS "\"predictions\", \"targets\", \"weights\", \"reduction\" and \"gradients\""
+#define MEMBERS \
+    "\"predictions\", \"targets\", \"weights\", \"reduction\", \"gradients\" and \"whole\""
 
 /* How much of a client's own text a message repeats, in bytes. */
 #define QUOTE_MAX "100"
@@ -137,26 +140,9 @@ static bool read_gradients(struct request *request, const cJSON *member, struct 
     return true;
 }
 
-/* The JSON Pointer of a member of the request by its name; empty where there is no room for it. */
-static const char *member_pointer(char pointer[static PROBLEM_POINTER_MAX], const char *name)
-{
-    char *out = pointer;
-    *out++ = '/';
-    for (; *name != '\0'; name++) {
-        if (out - pointer + 3 > PROBLEM_POINTER_MAX) return "";
-        if (*name == '~' || *name == '/') {
-            *out++ = '~';
-            *out++ = *name == '~' ? '0' : '1';
-        } else {
-            *out++ = *name;
-        }
-    }
-    *out = '\0';
-    return pointer;
-}
-
+/* text is that of the member's value. */
 static bool read_member(struct request *request, struct json_reader *document, const cJSON *member,
-                        struct problem *problem)
+                        const char *text, struct problem *problem)
 {
     const char *name = member->string;
     enum request_input input = request_input_named(name);
@@ -165,8 +151,13 @@ static bool read_member(struct request *request, struct json_reader *document, c
     }
     if (strcmp(name, "reduction") == 0) return read_reduction(request, member, problem);
     if (strcmp(name, "gradients") == 0) return read_gradients(request, member, problem);
-    char pointer[PROBLEM_POINTER_MAX];
-    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, member_pointer(pointer, name),
+    if (strcmp(name, "whole") == 0) {
+        size_t length = (size_t)(json_text_skip(text) - text);
+        return partial_read_whole(request, text, length, "/whole", problem);
+    }
+    char pointer[PROBLEM_POINTER_MAX] = "";
+    json_problem_point(pointer, name);
+    problem_set(problem, PROBLEM_UNKNOWN_MEMBER, pointer,
                 "Unknown member \"%." QUOTE_MAX "s\"; a request has " MEMBERS ".", name);
     return false;
 }
@@ -179,8 +170,11 @@ static bool read_members(struct request *request, struct json_reader *document, 
                     "The body must be a JSON object with the members " MEMBERS ".");
         return false;
     }
+    const char *text = document->outline;
     for (const cJSON *member = root->child; member != NULL; member = member->next) {
-        if (!read_member(request, document, member, problem)) return false;
+        text = json_text_skip(text + 1) + 1; /* past the brace or comma, the name and the colon */
+        if (!read_member(request, document, member, text, problem)) return false;
+        text = json_text_skip(text);
     }
     return true;
 }

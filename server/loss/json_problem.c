@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A byte as a reader of the message knows it: 'x', or 0x07. */
 static const char *byte_name(int byte, char *name, size_t size)
@@ -98,4 +99,21 @@ void json_problem_set(struct problem *problem, const struct json_reader_error *e
     }
     problem->has_offset = true;
     problem->offset = offset;
+}
+
+void json_problem_point(char pointer[static PROBLEM_POINTER_MAX], const char *name)
+{
+    char *out = pointer + strlen(pointer);
+    const char *limit = pointer + PROBLEM_POINTER_MAX - 3; /* an escape and the NUL */
+    if (out < limit) *out++ = '/';
+    for (; *name != '\0' && out < limit; name++) {
+        if (*name == '~' || *name == '/') {
+            *out++ = '~';
+            *out++ = *name == '~' ? '0' : '1';
+        } else {
+            *out++ = *name;
+        }
+    }
+    *out = '\0';
+    if (*name != '\0') *pointer = '\0';
 }

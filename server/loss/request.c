@@ -1,6 +1,7 @@
 /* request.c - what a client asks for. Knows nothing of formats, or of how MSE is computed. */
 #include "loss/request.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const input_names[REQUEST_INPUTS] = {[REQUEST_PREDICTIONS] = "predictions",
@@ -14,6 +15,9 @@ void request_init(struct request *request)
     request->reduction = REQUEST_MEAN;
     request->wants_predictions = true;
     request->wants_targets = true;
+    request->wants_partial = false;
+    request->option = NULL;
+    request->whole = NULL;
 }
 
 const char *request_input_name(enum request_input input)
@@ -28,10 +32,16 @@ enum request_input request_input_named(const char *name)
     return (enum request_input)input;
 }
 
+void request_note_option(struct request *request, const char *name)
+{
+    if (request->option == NULL) request->option = name;
+}
+
 bool request_set_reduction(struct request *request, const char *name)
 {
     static const char *const names[] = {
         [REQUEST_MEAN] = "mean", [REQUEST_SUM] = "sum", [REQUEST_NONE] = "none"};
+    request_note_option(request, "reduction");
     for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
             request->reduction = (enum request_reduction)i;
@@ -43,6 +53,7 @@ bool request_set_reduction(struct request *request, const char *name)
 
 void request_clear_gradients(struct request *request)
 {
+    request_note_option(request, "gradients");
     request->wants_predictions = false;
     request->wants_targets = false;
 }
@@ -79,10 +90,15 @@ bool request_check(const struct request *request, struct request_fault *fault)
         fault->input = (enum request_input)i;
         if (input->length > 0 && !tensor_same_shape(input, predictions)) return false;
     }
-    return true;
+    fault->kind = REQUEST_OPTION_OF_PARTIAL;
+    if (request->wants_partial && request->option != NULL) return false;
+    fault->kind = REQUEST_WHOLE_OF_NONE;
+    return request->whole == NULL || request->reduction != REQUEST_NONE;
 }
 
 void request_free(struct request *request)
 {
     for (int i = 0; i < REQUEST_INPUTS; i++) tensor_free(&request->inputs[i]);
+    free(request->whole);
+    request->whole = NULL;
 }

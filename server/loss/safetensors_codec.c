@@ -8,6 +8,7 @@
 
 #include "loss/elements.h"
 #include "loss/json_problem.h"
+#include "loss/partial.h"
 #include "json/json_reader.h"
 
 #include <cjson/cJSON.h>
@@ -166,6 +167,16 @@ static void read_gradients(struct decoder *decoder, char *names)
     }
 }
 
+static void read_whole(struct decoder *decoder, const char *text)
+{
+    struct problem problem;
+    if (partial_read_whole(&decoder->request, text, strlen(text), "/__metadata__/whole",
+                           &problem)) {
+        return;
+    }
+    if (takes_fault(decoder, REFUSED)) decoder->problem = problem;
+}
+
 static void read_metadata(struct decoder *decoder, const cJSON *metadata)
 {
     if (!cJSON_IsObject(metadata)) {
@@ -181,11 +192,13 @@ static void read_metadata(struct decoder *decoder, const cJSON *metadata)
             read_reduction(decoder, member->valuestring);
         } else if (strcmp(member->string, "gradients") == 0) {
             read_gradients(decoder, member->valuestring);
+        } else if (strcmp(member->string, "whole") == 0) {
+            read_whole(decoder, member->valuestring);
         } else if (strcmp(member->string, "format") != 0) { /* what writers add */
             REFUSE(decoder, PROBLEM_UNKNOWN_MEMBER, "/__metadata__",
                    "Unknown key \"%." QUOTE_MAX
-                   "s\" in \"__metadata__\"; a request has \"reduction\" "
-                   "and \"gradients\".",
+                   "s\" in \"__metadata__\"; a request has \"reduction\", "
+                   "\"gradients\" and \"whole\".",
                    member->string);
         }
     }

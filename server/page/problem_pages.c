@@ -192,6 +192,14 @@ static const struct problem_page pages[PROBLEM_TYPES] = {
                                      "\"g\":[1],\"h\":[1],\"i\":[1]}",
                                      "Send only the members of the contract.",
                                      "{\"predictions\":[1],\"targets\":[0]}"},
+    [PROBLEM_INVALID_PARTIAL] =
+        {"A partial, the exact sums of some elements, is not one: a sum is not written in its one "
+         "canonical form, or no elements have such sums, or it cannot be the whole of this "
+         "request.",
+         "{\"elements\":1,\"weight_sum\":\"0x0p+0\",\"loss_sum\":\"0x1p+0\"}",
+         "Pass on what <code>POST /mse/partial</code> and <code>POST /mse/merge</code> return, "
+         "unchanged. <code>pointer</code> is the member at fault.",
+         NULL},
     [PROBLEM_NEGATIVE_WEIGHT] =
         {"A weight is below 0. A loss with negative weights has no minimum.",
          "{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}",

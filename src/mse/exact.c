@@ -207,6 +207,13 @@ static uint64_t digit_at(const struct exact_sum *sum, int index)
     return index >= (int)sum->low && index < (int)sum->high ? (uint64_t)sum->digit[index] : 0;
 }
 
+bool exact_exceeds(const struct exact_sum *sum, const struct exact_sum *other)
+{
+    int i = EXACT_SUM_DIGITS - 1;
+    while (i > 0 && digit_at(sum, i) == digit_at(other, i)) i--;
+    return digit_at(sum, i) > digit_at(other, i);
+}
+
 /* The 64 binary digits from the given place upward. */
 static uint64_t bits_at(const struct exact_sum *sum, int place)
 {

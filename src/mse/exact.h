@@ -25,6 +25,9 @@ void exact_clear(struct exact_sum *sum);
 
 bool exact_is_zero(const struct exact_sum *sum);
 
+/* Whether sum is greater than other. */
+bool exact_exceeds(const struct exact_sum *sum, const struct exact_sum *other);
+
 void exact_add_integer(struct exact_sum *sum, uint64_t value);
 
 /* Adds w_i, or w_i (a_i - b_i)^2. Weights must not be negative; they may be NULL in the second, for

@@ -66,6 +66,15 @@ enum mse__member mse__accumulator_assemble(struct mse_accumulator *accumulator,
     return MSE__MEMBERS;
 }
 
+enum mse__member mse__accumulator_excess(const struct mse_accumulator *part,
+                                         const struct mse_accumulator *whole)
+{
+    const struct accumulator *own = accumulator_of(part), *all = accumulator_of(whole);
+    if (own->elements > all->elements) return MSE__ELEMENTS;
+    if (exact_exceeds(&own->weights, &all->weights)) return MSE__WEIGHT_SUM;
+    return exact_exceeds(&own->losses, &all->losses) ? MSE__LOSS_SUM : MSE__MEMBERS;
+}
+
 /* Whether the text that is expected stands at *p, which then moves behind it. */
 static bool skip(const char **p, const char *limit, const char *expected)
 {

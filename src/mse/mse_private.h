@@ -32,4 +32,9 @@ struct mse__text {
 enum mse__member mse__accumulator_assemble(struct mse_accumulator *accumulator,
                                            const struct mse__text members[MSE__MEMBERS]);
 
+/* The first member of which part has more than whole, so that it is no part of it; MSE__MEMBERS if
+ * there is none. What is not finite is left out. */
+enum mse__member mse__accumulator_excess(const struct mse_accumulator *part,
+                                         const struct mse_accumulator *whole);
+
 #endif

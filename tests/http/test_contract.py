@@ -278,7 +278,7 @@ def the_contract_is_served_as_it_stands(connection):
 
 
 def every_example_of_a_request_has_the_response_that_stands_there(connection):
-    for path in ('/mse', INFER):
+    for path in ('/mse', '/mse/partial', INFER):
         requests, responses = request_examples(path)
         assert requests.keys() == responses.keys()
         for name, request in requests.items():
@@ -286,6 +286,17 @@ def every_example_of_a_request_has_the_response_that_stands_there(connection):
             response = ask(connection, 'POST', path, {'Content-Type': 'application/json'}, body)
             check_response('POST', path, response)
             assert response.body.decode() == json_text(responses[name]['value']), f'{name}: {response.body.decode()}'
+
+
+def every_example_of_a_merge_has_the_sum_that_stands_there(connection):
+    operation = CONTRACT['paths']['/mse/merge']['post']
+    requests = operation['requestBody']['content']['application/x-ndjson']['examples']
+    sums = operation['responses']['200']['content']['application/json']['examples']
+    assert requests.keys() == sums.keys()
+    for name, request in requests.items():
+        response = ask(connection, 'POST', '/mse/merge', {'Content-Type': 'application/x-ndjson'}, request['value'])
+        check_response('POST', '/mse/merge', response)
+        assert response.body.decode() == json_text(sums[name]['value']), f'{name}: {response.body.decode()}'
 
 
 def every_example_of_lines_has_the_lines_that_stand_there(connection):
@@ -391,25 +402,26 @@ def damaged(text):
 
 
 def every_damaged_request_gets_a_response_that_is_listed(connection):
-    statuses = set()
-    for name in ('weighted', 'none', 'loss-only'):
-        for body in damaged(json_text(request_examples()[0][name]['value']).encode()):
-            response = ask(connection, body=body)
-            check_response('POST', '/mse', response)
-            statuses.add(response.status)
-    assert statuses == {200, 400, 422}
-    statuses.clear()
-    for body in damaged(json_text(request_examples(INFER)[0]['mean']['value']).encode()):
-        response = ask(connection, 'POST', INFER, body=body)
-        check_response('POST', INFER, response)
-        statuses.add(response.status)
-    assert statuses == {200, 400, 422}
+    operation = CONTRACT['paths']['/mse/merge']['post']
+    merges = operation['requestBody']['content']['application/x-ndjson']['examples']
+    bodies = {path: [json_text(request_examples(path)[0][name]['value']) for name in names]
+              for path, names in {'/mse': ['weighted', 'none', 'loss-only', 'shard'], '/mse/partial': ['weighted'],
+                                  INFER: ['mean']}.items()}
+    for path, texts in {**bodies, '/mse/merge': [merges['two']['value']]}.items():
+        statuses = set()
+        for text in texts:
+            for body in damaged(text.encode()):
+                response = ask(connection, 'POST', path, body=body)
+                check_response('POST', path, response)
+                statuses.add(response.status)
+        assert statuses == {200, 400, 422}
 
 
 TESTS = [
     the_contract_is_served_as_it_stands,
     every_example_of_a_request_has_the_response_that_stands_there,
     every_example_of_lines_has_the_lines_that_stand_there,
+    every_example_of_a_merge_has_the_sum_that_stands_there,
     every_example_of_a_request_has_the_same_numbers_as_a_file,
     every_read_has_the_response_that_stands_there,
     every_type_of_problem_has_an_example_and_a_request,

@@ -33,7 +33,8 @@ static void a_path_that_is_not_there_is_not_found(void **state)
                 (struct request){
                     .path = paths[i], .method = methods[j], .body = j % 2 ? good_body : NULL},
                 404, "not-found");
-            assert_non_null(strstr(response.body.bytes, "/mse, /healthz, /readyz"));
+            assert_non_null(
+                strstr(response.body.bytes, "/mse, /mse/partial, /mse/merge, /healthz, /readyz"));
             response_free(&response);
         }
     }
@@ -48,6 +49,8 @@ static void a_method_that_is_not_there_is_refused_with_those_that_are(void **sta
         const char *methods[8];
     } rows[] = {
         {"/mse", "POST, OPTIONS", {"GET", "PUT", "DELETE", "PATCH", "TRACE", "post", "BREW"}},
+        {"/mse/partial", "POST, OPTIONS", {"GET"}},
+        {"/mse/merge", "POST, OPTIONS", {"GET", "PUT"}},
         {"/healthz", "GET, HEAD, OPTIONS", {"POST", "PUT", "DELETE", "TRACE", "get", "BREW"}},
         {"/readyz", "GET, HEAD, OPTIONS", {"POST"}},
         {"/openapi.yaml", "GET, HEAD, OPTIONS", {"POST"}},

@@ -55,6 +55,27 @@ static void a_fault_is_told_by_input_and_element(void **state)
          {REQUEST_NEGATIVE_WEIGHT, REQUEST_WEIGHTS, 0, -5e-324}},
         {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-1],\"reduction\":\"none\"}",
          {REQUEST_NEGATIVE_WEIGHT, REQUEST_WEIGHTS, 0, -1}},
+#define WHOLE(elements, weights, losses)                                                          \
+    ",\"whole\":{\"elements\":" elements ",\"weight_sum\":\"" weights "\",\"loss_sum\":\"" losses \
+    "\"}}"
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[0]" WHOLE("0", "0x0p+0", "0x0p+0"),
+         {REQUEST_WHOLE_OF_FEWER, REQUEST_PREDICTIONS, REQUEST_ALL, 0}},
+        {"{\"predictions\":[1,2],\"targets\":[1,2]" WHOLE("3", "0x1p+0", "0x0p+0"),
+         {REQUEST_WHOLE_OF_LESS, REQUEST_PREDICTIONS, REQUEST_ALL, 0}},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[5e-324],\"gradients\":[]" WHOLE(
+             "1", "0x0p+0", "0x0p+0"),
+         {REQUEST_WHOLE_OF_LESS, REQUEST_PREDICTIONS, REQUEST_ALL, 0}},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[0],\"gradients\":[]" WHOLE(
+             "2", "0x0p+0", "0x0p+0"),
+         {REQUEST_WHOLE_OF_ZERO, REQUEST_PREDICTIONS, REQUEST_ALL, 0}},
+        {"{\"predictions\":[1],\"targets\":[1],\"weights\":[-1],\"gradients\":[]" WHOLE(
+             "2", "0x1p+0", "0x0p+0"),
+         {REQUEST_NEGATIVE_WEIGHT, REQUEST_WEIGHTS, 0, -1}},
+        {"{\"predictions\":[1],\"targets\":[1]" WHOLE("1", "0x1p+0", "0x1p+1024"),
+         {REQUEST_LOSS_OVERFLOW, REQUEST_PREDICTIONS, REQUEST_ALL, 0}},
+        {"{\"predictions\":[1,1e308],\"targets\":[1,-1e308],\"weights\":[0,5e-324]" WHOLE(
+             "3", "0x1p-1073", "0x0p+0"),
+         {REQUEST_GRADIENT_OVERFLOW, REQUEST_PREDICTIONS, 1, INFINITY}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -190,6 +211,77 @@ a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn(vo
     request = (struct request){.reduction = REQUEST_MEAN, .wants_predictions = true};
     fill_request(&request, 2 * JOB_TRIED_MAX); /* a millisecond is not enough for two million */
     assert_true(do_job(&request) > 1);
+}
+
+/* Shards of one slice and of many. */
+static void shards_with_their_whole_give_the_bits_of_all_at_once(void **state)
+{
+    enum { N = 5 * JOB_SLICE + 3 };
+    static const size_t cuts[] = {0, 1, JOB_SLICE, N};
+    static double gradient[N];
+    struct request all;
+    struct mse_accumulator whole;
+    double loss;
+    (void)state;
+    request_init(&all);
+    fill_request(&all, N);
+    const double *s = all.inputs[REQUEST_PREDICTIONS].values;
+    const double *y = all.inputs[REQUEST_TARGETS].values;
+    const double *w = all.inputs[REQUEST_WEIGHTS].values;
+    assert_int_equal(mse_loss(s, y, w, N, MSE_MEAN, &loss), MSE_OK);
+    assert_int_equal(mse_gradient(s, y, w, N, MSE_MEAN, gradient), MSE_OK);
+
+    mse_accumulator_init(&whole);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < 3; i++) {
+            size_t first = cuts[i], n = cuts[i + 1] - first;
+            struct request request;
+            struct request_fault fault;
+            struct job job;
+            enum job_status status;
+            request_init(&request);
+            fill_request(&request, n);
+            for (int input = 0; input < REQUEST_INPUTS; input++)
+                memcpy(request.inputs[input].values, all.inputs[input].values + first,
+                       n * sizeof(double));
+            request.wants_partial = pass == 0;
+            if (pass == 1) {
+                request.whole = malloc(sizeof whole);
+                assert_non_null(request.whole);
+                *request.whole = whole;
+            }
+            job_init(&job, &request, false);
+            do status = job_step(&job, &fault);
+            while (status == JOB_MORE);
+            assert_int_equal(status, JOB_DONE);
+            if (pass == 0) {
+                assert_int_equal(mse_accumulator_merge(&whole, &job.total), MSE_OK);
+            } else {
+                assert_memory_equal(&job.loss, &loss, sizeof loss);
+                assert_memory_equal(job.request.inputs[REQUEST_PREDICTIONS].values,
+                                    gradient + first, n * sizeof(double));
+            }
+            job_free(&job);
+        }
+    }
+    request_free(&all);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
+static void a_large_partial_lets_others_have_their_turn(void **state)
+{
+    struct request request;
+    struct request_fault fault;
+    struct job job;
+    int steps = 1;
+    (void)state;
+    request_init(&request);
+    fill_request(&request, 2 * JOB_TRIED_MAX);
+    request.wants_partial = true;
+    job_init(&job, &request, false);
+    while (job_step(&job, &fault) == JOB_MORE) steps++;
+    assert_true(steps > 1);
+    free_job(&job);
 }
 
 static void a_fault_in_the_last_slice_is_found(void **state)
@@ -331,6 +423,8 @@ int main(void)
         cmocka_unit_test(a_job_in_slices_gives_the_bits_of_one_at_a_stretch),
         cmocka_unit_test(
             a_job_of_one_slice_takes_one_step_and_a_large_one_lets_others_have_their_turn),
+        cmocka_unit_test(shards_with_their_whole_give_the_bits_of_all_at_once),
+        cmocka_unit_test(a_large_partial_lets_others_have_their_turn),
         cmocka_unit_test(a_fault_in_the_last_slice_is_found),
         cmocka_unit_test(an_element_that_is_not_finite_is_told_unless_its_weight_is_0),
         cmocka_unit_test(the_last_slice_is_screened),

@@ -2,6 +2,7 @@
  * documents, however they are cut into pieces. */
 #include "loss/json_codec.h"
 #include "loss/json_problem.h"
+#include "loss/partial.h"
 #include "support/decode.h"
 #include "json/json_reader.h"
 
@@ -143,6 +144,117 @@ static void what_is_wrong_is_named_and_pointed_at(void **state)
         }
         request_free(&request);
         assert_int_equal(atomic_load(&budget.used), 0);
+    }
+}
+
+#define PLAIN "\"predictions\":[1],\"targets\":[1]"
+#define WHOLE "{\"elements\":9007199254740993,\"weight_sum\":\"0x3p+0\",\"loss_sum\":\"0x7p-2\"}"
+#define SPACED \
+    " { \"loss_sum\" : \"0x7p-2\", \"elements\" : 9007199254740993 , \"weight_sum\":\"0x3p+0\" } "
+
+static void a_whole_is_read_to_the_last_digit_wherever_it_stands(void **state)
+{
+    static const char *const texts[] = {
+        "{" PLAIN ",\"whole\":" WHOLE "}",
+        "{\"whole\":" WHOLE "," PLAIN "}",
+        "{\"predictions\":[1],\"whole\":" SPACED ",\"targets\":[1]}",
+        "{\"gradients\":[\"targets\"],\"weights\":[1],\"wh\\u006fle\":" SPACED "," PLAIN "}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct request request;
+        struct problem problem;
+        char text[MSE_PARTIAL_MAX];
+        size_t length;
+        if (!decode(texts[i], &request, &problem)) fail_msg("%s: %s", texts[i], problem.detail);
+        assert_non_null(request.whole);
+        assert_int_equal(mse_accumulator_print(request.whole, text, &length), MSE_OK);
+        assert_string_equal(text, WHOLE);
+        request_free(&request);
+        assert_null(request.whole);
+    }
+}
+
+static void what_is_wrong_with_a_whole_is_named_and_pointed_at(void **state)
+{
+#define HAS(whole) "{" PLAIN ",\"whole\":" whole "}"
+    static const struct {
+        const char *text;
+        enum problem_type type;
+        const char *pointer;
+    } rows[] = {
+        {HAS("null"), PROBLEM_WRONG_TYPE, "/whole"},
+        {HAS("[1,2]"), PROBLEM_WRONG_TYPE, "/whole"},
+        {HAS("\"{}\""), PROBLEM_WRONG_TYPE, "/whole"},
+        {HAS("{}"), PROBLEM_MISSING_MEMBER, "/whole/elements"},
+        {HAS("{\"elements\":1,\"loss_sum\":\"0x1p+0\"}"), PROBLEM_MISSING_MEMBER,
+         "/whole/weight_sum"},
+        {HAS("{\"elements\":[1]}"), PROBLEM_WRONG_TYPE, "/whole/elements"},
+        {HAS("{\"weight_sum\":\"0x1p+0\",\"loss_sum\":1}"), PROBLEM_WRONG_TYPE, "/whole/loss_sum"},
+        {HAS("{\"a/b\":1}"), PROBLEM_UNKNOWN_MEMBER, "/whole/a~1b"},
+        {HAS("{\"elements\":1.5,\"weight_sum\":\"0x1p+0\",\"loss_sum\":\"0x1p+0\"}"),
+         PROBLEM_INVALID_PARTIAL, "/whole/elements"},
+        {HAS("{\"elements\":1,\"weight_sum\":\"0x2p+0\",\"loss_sum\":\"0x1p+0\"}"),
+         PROBLEM_INVALID_PARTIAL, "/whole/weight_sum"},
+        {HAS("{\"elements\":1,\"weight_sum\":\"0x0p+0\",\"loss_sum\":\"0x1p+0\"}"),
+         PROBLEM_INVALID_PARTIAL, "/whole/loss_sum"},
+        {"{" PLAIN ",\"reduction\":\"none\",\"whole\":" WHOLE "}", PROBLEM_UNKNOWN_VALUE,
+         "/reduction"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct request request;
+        struct problem problem = {0};
+        if (decode(rows[i].text, &request, &problem)) fail_msg("%s was taken", rows[i].text);
+        if (problem.type != rows[i].type || strcmp(problem.pointer, rows[i].pointer) != 0)
+            fail_msg("%s: %d at \"%s\"", rows[i].text, (int)problem.type, problem.pointer);
+        request_free(&request);
+    }
+}
+
+static void a_whole_in_a_string_of_another_format_is_read_alike(void **state)
+{
+    static const char *const bad[] = {"", "{", "{}{}", "{\"elements\":1,\"elements\":1}",
+                                      "[[1],1]"};
+    struct request request;
+    struct problem problem;
+    (void)state;
+    request_init(&request);
+    assert_true(partial_read_whole(&request, SPACED, strlen(SPACED), "/place", &problem));
+    request_free(&request);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(partial_read_whole(&request, bad[i], strlen(bad[i]), "/place", &problem));
+        assert_int_equal(problem.type, PROBLEM_INVALID_PARTIAL);
+        assert_string_equal(problem.pointer, "/place");
+        request_free(&request);
+    }
+}
+
+static void a_request_for_a_partial_has_no_option(void **state)
+{
+    static const struct {
+        const char *text, *option;
+    } rows[] = {
+        {"{" PLAIN ",\"weights\":[1]}", NULL},
+        {"{" PLAIN ",\"reduction\":\"mean\"}", "/reduction"},
+        {"{\"gradients\":[]," PLAIN "}", "/gradients"},
+        {"{" PLAIN ",\"whole\":" WHOLE ",\"reduction\":\"none\"}", "/whole"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct request request;
+        struct request_fault fault;
+        struct problem problem;
+        bool is_loss = decode(rows[i].text, &request, &problem);
+        assert_true(is_loss || request.reduction == REQUEST_NONE);
+        request.wants_partial = true;
+        assert_int_equal(request_check(&request, &fault), rows[i].option == NULL);
+        if (rows[i].option != NULL) {
+            json_codec.explain(&request, &fault, &problem);
+            assert_int_equal(problem.type, PROBLEM_UNKNOWN_MEMBER);
+            assert_string_equal(problem.pointer, rows[i].option);
+        }
+        request_free(&request);
     }
 }
 
@@ -343,6 +455,10 @@ int main(void)
         cmocka_unit_test(mean_and_both_gradients_are_the_default),
         cmocka_unit_test(every_member_is_read_in_any_order),
         cmocka_unit_test(what_is_wrong_is_named_and_pointed_at),
+        cmocka_unit_test(a_whole_is_read_to_the_last_digit_wherever_it_stands),
+        cmocka_unit_test(what_is_wrong_with_a_whole_is_named_and_pointed_at),
+        cmocka_unit_test(a_whole_in_a_string_of_another_format_is_read_alike),
+        cmocka_unit_test(a_request_for_a_partial_has_no_option),
         cmocka_unit_test(weights_of_either_zero_are_fine),
         cmocka_unit_test(a_fault_of_the_reader_is_put_in_a_sentence),
         cmocka_unit_test(a_spent_budget_asks_to_try_again),

@@ -154,6 +154,44 @@ static void a_whole_of_shards_is_one_accumulator_to_the_bit(void **state)
         }
 }
 
+static enum mse__member excess_of(const struct numbers *part, const struct numbers *whole)
+{
+    if (mpz_cmp(part->elements, whole->elements) > 0) return MSE__ELEMENTS;
+    if (mpz_cmp(part->weights, whole->weights) > 0) return MSE__WEIGHT_SUM;
+    return mpz_cmp(part->losses, whole->losses) > 0 ? MSE__LOSS_SUM : MSE__MEMBERS;
+}
+
+/* Sums of all magnitudes, some equal in their first digits or in all. */
+static void a_part_has_no_more_than_its_whole_of_any_member(void **state)
+{
+    (void)state;
+    uint64_t random = 13;
+    int found[MSE__MEMBERS + 1] = {0};
+    for (int round = 0; round < 5000; round++) {
+        struct numbers numbers[2];
+        struct mse_accumulator sums[2];
+        size_t n = random_below(&random, 4);
+        families[(size_t)round % families_count].fill(&random, predictions, targets, 4);
+        for (size_t i = 0; i < 4; i++) weight_values[i] = fabs(random_between(&random, -2, 1));
+        for (int i = 0; i < 2; i++) {
+            numbers_init(&numbers[i]);
+            mse_accumulator_init(&sums[i]);
+            numbers_add(&numbers[i], predictions, targets, weight_values, n);
+            add(&sums[i], predictions, targets, weight_values, n);
+            if (n < 4 && random_below(&random, 3) > 0) n++;
+            if (random_below(&random, 4) == 0) predictions[0] = random_double(&random);
+            if (random_below(&random, 4) == 0) weight_values[0] = random_unit(&random);
+        }
+        for (int i = 0; i < 2; i++) {
+            enum mse__member excess = excess_of(&numbers[i], &numbers[1 - i]);
+            assert_int_equal(mse__accumulator_excess(&sums[i], &sums[1 - i]), excess);
+            found[excess]++;
+        }
+        for (int i = 0; i < 2; i++) numbers_clear(&numbers[i]);
+    }
+    for (int i = 0; i <= MSE__MEMBERS; i++) assert_true(found[i] > 100);
+}
+
 static void single_elements_of_any_bits_print_as_gmp_has_them(void **state)
 {
     (void)state;
@@ -398,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_of_shards_is_one_accumulator_to_the_bit),
+        cmocka_unit_test(a_part_has_no_more_than_its_whole_of_any_member),
         cmocka_unit_test(single_elements_of_any_bits_print_as_gmp_has_them),
         cmocka_unit_test(every_place_of_the_range_reads_and_prints),
         cmocka_unit_test(the_longest_partial_is_of_the_stated_length),

@@ -147,6 +147,21 @@ static void a_wrong_request_survives_the_failure_of_any_allocation(void **state)
     starve("/nowhere", NULL, 404);
 }
 
+static void partials_survive_the_failure_of_any_allocation(void **state)
+{
+#define PARTIAL "{\"elements\":2,\"weight_sum\":\"0xbp+0\",\"loss_sum\":\"0x1p+0\"}"
+#define TURNED  "{\"weight_sum\":\"0xbp+0\",\"elements\":2,\"loss_sum\":\"0x1p+0\"}"
+#define INPUTS  "\"predictions\":[1,2],\"targets\":[3,4],\"weights\":[5,6]"
+    (void)state;
+    starve("/mse/partial", "{" INPUTS "}", 200);
+    starve("/mse/partial", "{" INPUTS ",\"reduction\":\"sum\"}", 422);
+    starve("/mse/merge", PARTIAL "\n" TURNED "\n", 200);
+    starve("/mse/merge", TURNED "\n[1,2]\n", 422);
+    starve("/mse", "{" INPUTS ",\"whole\":" PARTIAL "}", 200);
+    starve("/mse", "{" INPUTS ",\"whole\":" TURNED "}", 200);
+    starve("/mse", "{" INPUTS ",\"whole\":{}}", 422);
+}
+
 static void a_large_request_survives_the_failure_of_any_allocation(void **state)
 {
     enum { ELEMENTS = 5000 };
@@ -205,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_wrong_request_survives_the_failure_of_any_allocation),
+        cmocka_unit_test(partials_survive_the_failure_of_any_allocation),
         cmocka_unit_test(a_large_request_survives_the_failure_of_any_allocation),
         cmocka_unit_test(a_batch_survives_the_failure_of_any_allocation),
         cmocka_unit_test(an_inference_request_survives_the_failure_of_any_allocation),
