@@ -287,12 +287,11 @@ static unsigned label_of(const struct service *service, const struct route *rout
     return route == NULL ? METRICS_NO_ROUTE : (unsigned)(route - service->routes.routes) + 1;
 }
 
-static void note_end(const struct exchange *exchange, bool is_complete)
+static void note_end(const struct exchange *exchange, bool is_incomplete)
 {
     const struct service *service = exchange->service;
     const struct record *record = &exchange->record;
     uint64_t nanoseconds = clock_nanoseconds() - exchange->started;
-    bool is_incomplete = !is_complete && exchange->status != 0;
     metrics_count_request(&(struct metrics_request){.route = label_of(service, exchange->route),
                                                     .method = record->method,
                                                     .status = exchange->status,
@@ -314,23 +313,24 @@ static void note_end(const struct exchange *exchange, bool is_complete)
                                       .nanoseconds = nanoseconds});
 }
 
-void exchange_close(struct exchange *exchange, enum exchange_end end)
+void exchange_close(struct exchange *exchange, bool is_complete, unsigned status)
 {
     if (exchange == NULL) return;
-    if (end == EXCHANGE_TIMED_OUT) exchange->status = problem_status(PROBLEM_REQUEST_TIMEOUT);
-    note_end(exchange, end != EXCHANGE_CUT);
+    bool is_responded = exchange->status != 0;
+    if (!is_responded) exchange->status = status;
+    note_end(exchange, is_responded && !is_complete);
     close_work(exchange);
     if (exchange->has_response) response_discard(&exchange->response);
     atomic_fetch_sub(&exchange->service->requests, 1);
     free(exchange);
 }
 
-void exchange_note_timeout(struct service *service, const struct sockaddr *peer)
+void exchange_note(struct service *service, const struct sockaddr *peer, unsigned status)
 {
     struct exchange exchange = {.service = service,
                                 .started = clock_nanoseconds(),
-                                .status = problem_status(PROBLEM_REQUEST_TIMEOUT),
+                                .status = status,
                                 .record = {.method = "-", .path = "-"}};
     if (service->access_log) address_text(peer, exchange.record.peer);
-    note_end(&exchange, true);
+    note_end(&exchange, false);
 }

@@ -5,6 +5,7 @@
 #include "http/problem.h"
 #include "loss/endpoint.h"
 #include "net/connections.h"
+#include "net/daemon.h"
 #include "page/openapi.h"
 #include "service.h"
 
@@ -73,7 +74,8 @@ static void respond_metrics(struct service *service, const struct head *head,
                             struct response *response)
 {
     const char *paths[COUNT];
-    struct metrics_gauges gauges = {.routes = paths,
+    struct metrics_gauges gauges = {.libmicrohttpd = daemon_library(),
+                                    .routes = paths,
                                     .route_count = COUNT,
                                     .requests = atomic_load(&service->requests),
                                     .tensor_bytes = atomic_load(&service->budget.used),

@@ -14,16 +14,7 @@ static bool is_equal(const char *text, const char *other)
     return text != NULL && strcasecmp(text, other) == 0;
 }
 
-/* Whether a name begins with another and goes on. */
-static bool goes_on_after(const char *name, size_t length, const char *beginning)
-{
-    size_t least = strlen(beginning);
-    return length > least && strncasecmp(name, beginning, least) == 0;
-}
-
-/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends
- * the text of a folded line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5,
- * and the body a second request. */
+/* A name is a token (RFC 9110, section 5.6.2). */
 static bool is_bad_name(const char *name, size_t length)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
@@ -33,8 +24,7 @@ static bool is_bad_name(const char *name, size_t length)
         if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL)
             return true;
     }
-    return length == 0 || goes_on_after(name, length, "Content-Length") ||
-           goes_on_after(name, length, "Transfer-Encoding");
+    return length == 0;
 }
 
 /* Most headers matter to nobody, and most names differ in length. */
@@ -47,7 +37,7 @@ void head_add(struct head *head, const char *name, const char *value)
 {
     size_t length = strlen(name);
     if (is_bad_name(name, length)) {
-        head->has_bad_name = true;
+        head->is_malformed = true;
     } else if (is_named(name, length, "Host")) {
         head->hosts++;
     } else if (is_named(name, length, "Accept")) {
@@ -94,8 +84,10 @@ bool head_expects_continue(const struct head *head)
 const char *head_framing_fault(const struct head *head)
 {
     bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
-    if (head->has_bad_name)
-        return "Send each header on one line, its name a token that a colon ends.";
+    if (head->is_malformed)
+        return "Send the request line and each header on one line that CR LF ends, names as "
+               "tokens, "
+               "nowhere a control character.";
     if (is_1_1 && head->hosts == 0) return "Send a Host header.";
     if (head->hosts > 1) return "Send one Host header only.";
     if (head->content_lengths > 1) return "Send one Content-Length header only.";

@@ -33,7 +33,7 @@ struct head {
     unsigned hosts;              /* Host headers */
     unsigned content_lengths;    /* Content-Length headers */
     unsigned transfer_encodings; /* Transfer-Encoding headers */
-    bool has_bad_name;           /* a header's name is none, or was folded */
+    bool is_malformed;           /* it is not what its grammar allows; also set by the caller */
 };
 
 /* Takes note of a header, if it is one that matters; of those that come twice, the last. */

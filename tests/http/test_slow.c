@@ -204,6 +204,46 @@ static void headers_over_the_limit_get_431(void **state)
     service_close(&service);
 }
 
+/* Whatever an extension or a trailer holds, what it costs is bounded by the connection's
+ * pool. 1.0.1 prepares a response to such an extension, drops it, and forgets the request, so that
+ * its client hears nothing until the request is overdue. */
+static void a_huge_chunk_extension_or_trailer_is_refused_and_forgotten(void **state)
+{
+    static const char *const padded[] = {"9;%s\r\n,[1,2,3]}\r\n0\r\n\r\n", "0\r\nX: %s\r\n\r\n"};
+    static const char numbers[] = "{\"predictions\":[1,2,3,4,5,6,7,8,9";
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text padding = {0};
+    service_start(&service, (const char *const[]){"--request-timeout", "1s", NULL});
+    client_init(&client, &service);
+    text_repeat(&padding, "x", 70000);
+    for (size_t i = 0; i < COUNT(padded); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        wire_chunk(&wire, numbers, strlen(numbers));
+        struct text rest = {0};
+        text_append(&rest, padded[i], strlen(padded[i]) - strlen(strstr(padded[i], "%s")));
+        text_append(&rest, padding.bytes, padding.length);
+        text_printf(&rest, "%s", strstr(padded[i], "%s") + 2);
+        wire_try_send(&wire, rest.bytes, rest.length);
+        wire_finish(&wire);
+        unsigned status = 0;
+        assert_true(wire.received.length > 0);
+        assert_int_equal(sscanf(wire.received.bytes, "HTTP/1.1 %u ", &status), 1);
+        assert_in_range(status, 400, 500);
+        wire_close(&wire);
+        text_free(&rest);
+    }
+    while (client_metric(&client, "mse_http_requests_in_flight") > 1)
+        continue; /* until the server has seen them go */
+    assert_int_equal(client_metric(&client, "mse_tensor_memory_bytes"), 0);
+    text_free(&padding);
+    client_free(&client);
+    service_close(&service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +254,7 @@ int main(void)
         cmocka_unit_test(slow_clients_cost_others_nothing),
         cmocka_unit_test(one_connection_too_many_gets_503_and_harms_no_other),
         cmocka_unit_test(a_log_that_is_not_read_delays_no_request),
+        cmocka_unit_test(a_huge_chunk_extension_or_trailer_is_refused_and_forgotten),
         cmocka_unit_test(headers_over_the_limit_get_431),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

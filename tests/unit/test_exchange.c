@@ -38,7 +38,7 @@ static unsigned status_of(const struct head *head, const char *body, bool urgent
         free(text);
     }
     response_discard(&response);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     assert_int_equal(atomic_load(&service.budget.used), 0);
     return response.status;
 }
@@ -192,7 +192,7 @@ static const char *challenge_to(const char *authorization)
     exchange_receive(exchange, good, strlen(good));
     while (!exchange_respond(exchange, &response)) continue;
     response_discard(&response);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     const char *challenge = response_find_header(&response, "WWW-Authenticate");
     assert_int_equal(response.status, challenge != NULL ? 401 : 200);
     return challenge;

@@ -74,7 +74,7 @@ static unsigned status_of(const char *target, const char *body, long failing)
     if (body != NULL) exchange_receive(exchange, body, strlen(body));
     while (!exchange_respond(exchange, &answer)) continue;
     consume(&answer);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     return answer.status;
 }
 
