@@ -213,13 +213,21 @@ static void copy_cut(char *copy, size_t size, const char *text)
     copy[length] = '\0';
 }
 
+/* A target that is neither a path nor "*" may hold a password: http://user:password@host. */
+static void copy_path(struct record *record, const struct head *head)
+{
+    const char *path = head_path(head);
+    bool is_path = path[0] == '/' || strcmp(path, "*") == 0;
+    copy_cut(record->path, sizeof record->path, is_path ? path : "-");
+}
+
 /* Keeps what is counted and logged in the end. */
 static void keep_record(struct exchange *exchange, const struct head *head)
 {
     struct record *record = &exchange->record;
     copy_cut(record->method, sizeof record->method, head->method);
     if (!exchange->service->access_log) return;
-    copy_cut(record->path, sizeof record->path, head->target);
+    copy_path(record, head);
     address_text(head->peer, record->peer);
     head_trace_id(head, record->trace_id);
 }

@@ -33,29 +33,39 @@ static bool is_named(const char *name, size_t length, const char *wanted)
     return length == strlen(wanted) && strcasecmp(name, wanted) == 0;
 }
 
+#define ONCE(name) "Send one " name " header only."
+
+/* Sets what may stand once only: of two, a proxy before us may have believed the other. */
+static void set_once(struct head *head, const char **field, const char *value, const char *once)
+{
+    if (*field != NULL) head->repeated = once;
+    *field = value;
+}
+
 void head_add(struct head *head, const char *name, const char *value)
 {
     size_t length = strlen(name);
     if (is_bad_name(name, length)) {
         head->is_malformed = true;
     } else if (is_named(name, length, "Host")) {
+        head->host = value;
         head->hosts++;
     } else if (is_named(name, length, "Accept")) {
         if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
     } else if (is_named(name, length, "Content-Type")) {
-        head->content_type = value;
+        set_once(head, &head->content_type, value, ONCE("Content-Type"));
     } else if (is_named(name, length, "Content-Length")) {
         head->content_length = value;
         head->content_lengths++;
     } else if (is_named(name, length, "Content-Encoding")) {
-        head->content_encoding = value;
+        set_once(head, &head->content_encoding, value, ONCE("Content-Encoding"));
     } else if (is_named(name, length, "Transfer-Encoding")) {
         head->transfer_encoding = value;
         head->transfer_encodings++;
     } else if (is_named(name, length, "Expect")) {
         head->expect = value;
     } else if (is_named(name, length, "Authorization")) {
-        head->authorization = value;
+        set_once(head, &head->authorization, value, ONCE("Authorization"));
     } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
     }
@@ -79,6 +89,28 @@ bool head_expects_continue(const struct head *head)
     return is_equal(head->expect, "100-continue");
 }
 
+/* uri-host [ ":" port ] (RFC 9110, section 7.2; RFC 3986, section 3.2), or nothing. */
+static bool is_host(const char *text)
+{
+    static const char digits[] = "0123456789";
+    static const char ipv6[] = "0123456789ABCDEFabcdef:.";
+    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                               "-._~%!$&'()*+,;=";
+    if (*text == '[') {
+        size_t length = strspn(text + 1, ipv6);
+        if (length == 0 || text[length + 1] != ']') return false;
+        text += length + 2;
+    } else {
+        text += strspn(text, name);
+    }
+    if (*text == ':') {
+        size_t length = strspn(++text, digits);
+        if (length > 5 || strtoul(text, NULL, 10) > 65535) return false;
+        text += length;
+    }
+    return text[strspn(text, " \t")] == '\0';
+}
+
 /* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read
  * it can be made to take one request for two. */
 const char *head_framing_fault(const struct head *head)
@@ -89,8 +121,11 @@ const char *head_framing_fault(const struct head *head)
                "tokens, "
                "nowhere a control character.";
     if (is_1_1 && head->hosts == 0) return "Send a Host header.";
-    if (head->hosts > 1) return "Send one Host header only.";
-    if (head->content_lengths > 1) return "Send one Content-Length header only.";
+    if (head->hosts > 1) return ONCE("Host");
+    if (head->host != NULL && !is_host(head->host))
+        return "Send a Host header that is a host, or a host, a colon and a port.";
+    if (head->repeated != NULL) return head->repeated;
+    if (head->content_lengths > 1) return ONCE("Content-Length");
     if (head->transfer_encodings == 0) return NULL;
     if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
     if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {

@@ -29,14 +29,16 @@ struct head {
     const char *authorization;
     const char *traceparent;
     const char *accept[HEAD_ACCEPTS_MAX];
-    unsigned accepts;            /* of accept */
+    unsigned accepts;     /* of accept */
+    const char *repeated; /* what to say of a header that decides something, stands twice */
+    const char *host;
     unsigned hosts;              /* Host headers */
     unsigned content_lengths;    /* Content-Length headers */
     unsigned transfer_encodings; /* Transfer-Encoding headers */
     bool is_malformed;           /* it is not what its grammar allows; also set by the caller */
 };
 
-/* Takes note of a header, if it is one that matters; of those that come twice, the last. */
+/* Takes note of a header, if it is one that matters. */
 void head_add(struct head *head, const char *name, const char *value);
 
 /* The path of the target, which may be in absolute form: http://host/path. */

@@ -40,12 +40,16 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- the head of a request */
 
-/* Percent-decodes in place, except a path that would end early, at a NUL. */
+/* Percent-decodes the path in place, unless it would end early, at a NUL. What stands before it in
+ * an absolute target stays as it is: a password with a "%2F" would be taken for the path. */
 static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
 {
     (void)context;
     (void)connection;
-    return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
+    char *authority = strstr(text, "://");
+    char *path = text[0] == '/' ? text : authority != NULL ? strchr(authority + 3, '/') : NULL;
+    if (path == NULL || strstr(path, "%00") != NULL) return strlen(text);
+    return (size_t)(path - text) + MHD_http_unescape(path);
 }
 
 /* ---- the response */

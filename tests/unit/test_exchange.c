@@ -152,12 +152,9 @@ static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **stat
     assert_int_equal(status_of(&old, "", false, "ok"), 200);
 }
 
-static void a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once(void **state)
+static void a_head_with_a_name_that_is_no_token_is_refused_at_once(void **state)
 {
-    /* What libmicrohttpd makes of "Content-Length:\r\n 5", "Content-Length : 5", " Host: a" and ":
-     * a". */
-    static const char *const names[] = {
-        "Content-Length5", "Content-Length ", " Host", "", "Transfer-Encodingchunked", "a\tb"};
+    static const char *const names[] = {"Content-Length ", " Host", "", "a\tb", "a:b", "\x80"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct head head = head_of("POST", "/mse");
@@ -241,7 +238,7 @@ int main(void)
         cmocka_unit_test(a_client_that_expects_continue_is_refused_at_once),
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
-        cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
+        cmocka_unit_test(a_head_with_a_name_that_is_no_token_is_refused_at_once),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
         cmocka_unit_test(a_token_is_taken_from_a_bearer_header_and_from_nothing_else),
     };
