@@ -266,6 +266,11 @@ size_t exchange_receive(struct exchange *exchange, const char *bytes, size_t len
     }
     size_t taken = work != NULL ? work->receive(work, bytes, length) : length;
     exchange->received += taken;
+    /* The refusal counts now, and what the work holds is free; libmicrohttpd (0.9.75 and 1.0.1)
+     * takes no response before the body's end. */
+    if (work != NULL && work->is_refused != NULL && work->is_refused(work) &&
+        work->respond(work, &exchange->response))
+        settle(exchange);
     return taken;
 }
 

@@ -31,13 +31,17 @@ static void respond_readiness(struct service *service, const struct head *head,
 {
     static const char ready[] = "{\"status\":\"ready\"}";
     (void)head;
-    if (!atomic_load(&service->draining)) {
+    struct problem problem;
+    if (atomic_load(&service->draining)) {
+        problem_set(&problem, PROBLEM_DRAINING, "",
+                    "The server is shutting down; send new requests to another instance.");
+    } else if (tensor_budget_is_spent(&service->budget)) {
+        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
+                    "The memory for requests is spent; send new requests to another instance.");
+    } else {
         respond_constant(response, "application/json", ready, sizeof ready - 1);
         return;
     }
-    struct problem problem;
-    problem_set(&problem, PROBLEM_DRAINING, "",
-                "The server is shutting down; send new requests to another instance.");
     problem_respond(&problem, response);
     response->refusal = REFUSAL_NONE; /* a probe has its answer */
 }

@@ -41,6 +41,10 @@ struct codec {
 
     /* A problem as clients of this format read it. */
     void (*refuse)(const struct problem *problem, struct response *response);
+
+    /* Whether the decoder was refused memory, so that finish() fails whatever comes. NULL: it
+     * cannot tell before finish(). */
+    bool (*is_refused)(const void *decoder);
 };
 
 /* The words that all formats share for a fault. noun is what an input is called ("member"), place
