@@ -175,6 +175,12 @@ static bool set_access_log(struct options *options, const char *text)
     return options->access_log || strcmp(text, "off") == 0;
 }
 
+static bool set_allow_old_library(struct options *options, const char *text)
+{
+    options->allow_old_library = strcmp(text, "on") == 0;
+    return options->allow_old_library || strcmp(text, "off") == 0;
+}
+
 static bool set_log_format(struct options *options, const char *text)
 {
     options->log_format = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
@@ -218,6 +224,8 @@ static const struct option_row {
     {"tls-cert", "FILE", "none", false,
      "the server's certificate and those that vouch for it, PEM: HTTPS", "a file", set_tls_cert},
     {"tls-key", "FILE", "none", false, "the certificate's key, PEM", "a file", set_tls_key},
+    {"allow-old-libmicrohttpd", NULL, "off", true,
+     "listen beyond loopback with libmicrohttpd < 1.0", "on or off", set_allow_old_library},
     {"access-log", NULL, "off", true, "a line a request on standard error", "on or off",
      set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: an object a line", "text or json",

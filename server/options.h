@@ -23,7 +23,8 @@ struct options {
     const char *token_file; /* of bearer tokens; NULL: none needed */
     const char *tls_cert;   /* PEM files; NULL, like tls_key: no TLS */
     const char *tls_key;
-    bool access_log; /* a line a request */
+    bool allow_old_library; /* listen beyond loopback, whatever libmicrohttpd it is */
+    bool access_log;        /* a line a request */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */
 };
