@@ -271,12 +271,12 @@ static void close_exchange(struct exchange *exchange, const struct request *requ
 {
     static struct said said;
     if (!request->service.access_log) {
-        exchange_close(exchange, EXCHANGE_COMPLETE);
+        exchange_close(exchange, true, 0);
         return;
     }
     log_set_format(request->log_format);
     said_begin(&said, STDERR_FILENO);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     said_end(&said, STDERR_FILENO);
     log_set_format(LOG_TEXT);
     must_be_one_line(said.text, said.length, request->log_format);

@@ -41,7 +41,8 @@ static void finish(struct reading *reading, size_t length)
     reading->status = json_reader_finish(&reading->reader);
     must(reading->fed == JSON_READER_MORE || reading->fed == reading->status);
     must(reading->status !=
-         (error->fault == JSON_READER_NO_FAULT || error->fault >= JSON_READER_FIRST_CONTENT
+         (error->fault == JSON_READER_NO_FAULT ||
+                  (error->fault >= JSON_READER_FIRST_CONTENT && error->fault != JSON_READER_MEMORY)
               ? JSON_READER_BAD
               : JSON_READER_DONE));
     must(error->offset <= length);

@@ -44,7 +44,7 @@ static char *end(struct exchange *exchange, size_t room, struct response *respon
     while (!exchange_respond(exchange, response)) {
     }
     char *text = decode_body(response, room);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     must(service.budget.used == 0 && service.requests == 0);
     return text;
 }

@@ -271,13 +271,21 @@ static void copy_cut(char *copy, size_t size, const char *text)
     copy[length] = '\0';
 }
 
+/* A target that is neither a path nor "*" may hold a password: http://user:password@host. */
+static void copy_path(struct record *record, const struct head *head)
+{
+    const char *path = head_path(head);
+    bool is_path = path[0] == '/' || strcmp(path, "*") == 0;
+    copy_cut(record->path, sizeof record->path, is_path ? path : "-");
+}
+
 /* Keeps what is counted and logged in the end. */
 static void keep_record(struct exchange *exchange, const struct head *head)
 {
     struct record *record = &exchange->record;
     copy_cut(record->method, sizeof record->method, head->method);
     if (!exchange->service->access_log) return;
-    copy_cut(record->path, sizeof record->path, head->target);
+    copy_path(record, head);
     address_text(head->peer, record->peer);
     head_trace_id(head, record->trace_id);
 }
@@ -320,6 +328,11 @@ size_t exchange_receive(struct exchange *exchange, const char *bytes, size_t len
     size_t taken = work != NULL ? work->receive(work, bytes, length) : length;
     exchange->received += taken;
     if (!exchange->is_encoded) exchange->decoded += taken;
+    /* The refusal counts now, and what the work holds is free; libmicrohttpd (0.9.75 and 1.0.1)
+     * takes no response before the body's end. */
+    if (work != NULL && work->is_refused != NULL && work->is_refused(work) &&
+        work->respond(work, &exchange->response))
+        settle(exchange);
     return taken;
 }
 
@@ -361,13 +374,12 @@ static unsigned label_of(const struct service *service, const struct route *rout
     return route == NULL ? METRICS_NO_ROUTE : (unsigned)(route - service->routes.routes) + 1;
 }
 
-static void note_end(const struct exchange *exchange, bool is_complete)
+static void note_end(const struct exchange *exchange, bool is_incomplete)
 {
     const struct service *service = exchange->service;
     const struct record *record = &exchange->record;
     uint64_t ended = clock_nanoseconds();
     uint64_t nanoseconds = ended - exchange->started;
-    bool is_incomplete = !is_complete && exchange->status != 0;
     metrics_count_request(&(struct metrics_request){.route = label_of(service, exchange->route),
                                                     .method = record->method,
                                                     .status = exchange->status,
@@ -392,23 +404,24 @@ static void note_end(const struct exchange *exchange, bool is_complete)
                                       .nanoseconds = nanoseconds});
 }
 
-void exchange_close(struct exchange *exchange, enum exchange_end end)
+void exchange_close(struct exchange *exchange, bool is_complete, unsigned status)
 {
     if (exchange == NULL) return;
-    if (end == EXCHANGE_TIMED_OUT) exchange->status = problem_status(PROBLEM_REQUEST_TIMEOUT);
-    note_end(exchange, end != EXCHANGE_CUT);
+    bool is_responded = exchange->status != 0;
+    if (!is_responded) exchange->status = status;
+    note_end(exchange, is_responded && !is_complete);
     close_work(exchange);
     if (exchange->has_response) response_discard(&exchange->response);
     atomic_fetch_sub(&exchange->service->requests, 1);
     free(exchange);
 }
 
-void exchange_note_timeout(struct service *service, const struct sockaddr *peer)
+void exchange_note(struct service *service, const struct sockaddr *peer, unsigned status)
 {
     struct exchange exchange = {.service = service,
                                 .started = clock_nanoseconds(),
-                                .status = problem_status(PROBLEM_REQUEST_TIMEOUT),
+                                .status = status,
                                 .record = {.method = "-", .path = "-"}};
     if (service->access_log) address_text(peer, exchange.record.peer);
-    note_end(&exchange, true);
+    note_end(&exchange, false);
 }

@@ -12,13 +12,6 @@
 /* A request, from its head to the end of its response. */
 struct exchange;
 
-/* How an exchange has ended. */
-enum exchange_end {
-    EXCHANGE_COMPLETE, /* the response was sent in full */
-    EXCHANGE_CUT,      /* the connection was lost before that */
-    EXCHANGE_TIMED_OUT /* the request did not arrive in time, and was answered 408 */
-};
-
 /* The head is used during this call only. NULL: no memory. The service outlives the exchange. */
 struct exchange *exchange_open(struct service *service, const struct head *head);
 
@@ -38,10 +31,13 @@ bool exchange_respond(struct exchange *exchange, struct response *response);
 /* Bytes of the response's body have been handed over for sending. */
 void exchange_sent(struct exchange *exchange, size_t length);
 
-/* Counts and logs the request, and frees the exchange. NULL is accepted. */
-void exchange_close(struct exchange *exchange, enum exchange_end end);
+/* Counts and logs the request, and frees the exchange. is_complete: the response was sent in full.
+ * status is that of what the caller has sent instead of a response of the exchange, 0 if nothing;
+ * it is ignored where exchange_respond gave one. NULL is accepted. */
+void exchange_close(struct exchange *exchange, bool is_complete, unsigned status);
 
-/* Counts and logs a request whose head did not arrive in time, for which there is no exchange. */
-void exchange_note_timeout(struct service *service, const struct sockaddr *peer);
+/* Counts and logs a request that the caller refused with this status before its head was there, for
+ * which there is no exchange. */
+void exchange_note(struct service *service, const struct sockaddr *peer, unsigned status);
 
 #endif

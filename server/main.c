@@ -89,9 +89,29 @@ static bool open_secrets(struct server *server, const struct options *options)
     return server->service.tokens != NULL;
 }
 
+/* false: the log says why it may not listen there. */
+static bool may_listen(const struct options *options)
+{
+    if (!daemon_is_unsafe() || options->allow_old_library ||
+        address_is_loopback((const struct sockaddr *)&options->address))
+        return true;
+    log_line(
+        "libmicrohttpd %s can be made to read one request as two, so --listen must be a loopback "
+        "address; install libmicrohttpd 1.0, or see --allow-old-libmicrohttpd",
+        daemon_library());
+    return false;
+}
+
 static void warn_of_exposure(const struct server *server, const struct sockaddr *address)
 {
     const struct tokens *tokens = server->service.tokens;
+    if (daemon_is_unsafe()) {
+        log_line(
+            "warning: libmicrohttpd %s reads one request as two where a NUL begins it, or where a "
+            "line that ends in LF alone holds a NUL or an empty name: put nothing before this "
+            "server that passes these on",
+            daemon_library());
+    }
     if (tokens == NULL) return;
     if (server->tls == NULL && !address_is_loopback(address)) {
         log_line("warning: tokens cross the network unencrypted; use --tls-cert and --tls-key, or "
@@ -272,7 +292,7 @@ int main(int argc, char **argv)
     }
 
     log_set_format(options.log_format);
-    if (!open_secrets(&server, &options)) return EXIT_BAD_OPTION;
+    if (!may_listen(&options) || !open_secrets(&server, &options)) return EXIT_BAD_OPTION;
     if (!start(&server, &options)) return EXIT_FAILURE;
     serve(&server);
     if (!drain(&server, options.drain_timeout)) _exit(EXIT_FAILURE);

@@ -198,6 +198,11 @@ static bool set_access_log(struct options *options, const char *text)
     return set_switch(&options->access_log, text);
 }
 
+static bool set_allow_old_library(struct options *options, const char *text)
+{
+    return set_switch(&options->allow_old_library, text);
+}
+
 static bool set_log_format(struct options *options, const char *text)
 {
     options->log_format = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
@@ -247,6 +252,8 @@ static const struct option_row {
      "an origin such as https://example.org, or *, up to 16 of them", set_allow_origin},
     {"compress", NULL, "off", true, "compress responses where the client asks", "on or off",
      set_compress},
+    {"allow-old-libmicrohttpd", NULL, "off", true,
+     "listen beyond loopback with libmicrohttpd < 1.0", "on or off", set_allow_old_library},
     {"access-log", NULL, "off", true, "one line per request on standard error", "on or off",
      set_access_log},
     {"log-format", "FORMAT", "text", true, "text, or json: one object per line", "text or json",

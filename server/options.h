@@ -25,8 +25,9 @@ struct options {
     const char *tls_cert;   /* PEM files; NULL, like tls_key: no TLS */
     const char *tls_key;
     struct cors cors;
-    bool access_log; /* one line per request */
-    bool compress;   /* responses, where the client asks */
+    bool access_log;        /* one line per request */
+    bool compress;          /* responses, where the client asks */
+    bool allow_old_library; /* listen beyond loopback, whatever libmicrohttpd it is */
     enum log_format log_format;
     bool check; /* ask a running server instead of being one */
 };

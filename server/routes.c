@@ -7,6 +7,7 @@
 #include "loss/merge.h"
 #include "loss/oip.h"
 #include "net/connections.h"
+#include "net/daemon.h"
 #include "page/page.h"
 #include "service.h"
 
@@ -32,13 +33,17 @@ static void respond_readiness(struct service *service, const struct head *head,
 {
     static const char ready[] = "{\"status\":\"ready\"}";
     (void)head;
-    if (!atomic_load(&service->draining)) {
+    struct problem problem;
+    if (atomic_load(&service->draining)) {
+        problem_set(&problem, PROBLEM_DRAINING, "",
+                    "The server is shutting down; send new requests to another instance.");
+    } else if (tensor_budget_is_spent(&service->budget)) {
+        problem_set(&problem, PROBLEM_MEMORY_EXHAUSTED, "",
+                    "The memory for requests is spent; send new requests to another instance.");
+    } else {
         respond_constant(response, "application/json", ready, sizeof ready - 1);
         return;
     }
-    struct problem problem;
-    problem_set(&problem, PROBLEM_DRAINING, "",
-                "The server is shutting down; send new requests to another instance.");
     problem_respond(&problem, response);
     response->refusal = REFUSAL_NONE; /* a probe has been served */
 }
@@ -118,7 +123,8 @@ static void respond_metrics(struct service *service, const struct head *head,
                             struct response *response)
 {
     const char *paths[COUNT];
-    struct metrics_gauges gauges = {.routes = paths,
+    struct metrics_gauges gauges = {.libmicrohttpd = daemon_library(),
+                                    .routes = paths,
                                     .route_count = COUNT,
                                     .requests = atomic_load(&service->requests),
                                     .tensor_bytes = atomic_load(&service->budget.used),

@@ -20,8 +20,8 @@
 /* A client can make up any number of methods, so only these are labels. The last of each list
  * stands for all others. */
 static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "other"};
-static const unsigned statuses[] = {200, 204, 400, 401, 404, 405, 406,
-                                    413, 415, 422, 431, 500, 503, 0};
+static const unsigned statuses[] = {200, 204, 400, 401, 404, 405, 406, 408, 413,
+                                    414, 415, 422, 431, 500, 503, 505, 0};
 
 /* Upper bounds of the histogram's buckets: from a request of a few numbers to one of millions. */
 static const struct {
@@ -214,7 +214,8 @@ char *metrics_print(const struct metrics_gauges *gauges, size_t *length)
               gauges->connections_kept_limit);
     print_process(out);
     print_head(out, "mse_build_info", "gauge", "Always 1; the labels say what runs.");
-    fprintf(out, "mse_build_info{version=\"%s\",compiler=\"%s\"} 1\n", mse_version(), __VERSION__);
+    fprintf(out, "mse_build_info{version=\"%s\",compiler=\"%s\",libmicrohttpd=\"%s\"} 1\n",
+            mse_version(), __VERSION__, gauges->libmicrohttpd);
     bool whole = !ferror(out);
     if (fclose(out) != 0 || !whole) {
         free(text);

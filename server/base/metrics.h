@@ -28,6 +28,7 @@ struct metrics_request {
 
 /* What the server is and holds at the moment. */
 struct metrics_gauges {
+    const char *libmicrohttpd; /* its version */
     const char *const *routes; /* the names of the routes from 1 on */
     size_t route_count;
     size_t requests; /* in flight */

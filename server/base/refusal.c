@@ -12,6 +12,7 @@ static const char *const names[REFUSALS] = {[REFUSAL_NONE] = "none",
                                             [REFUSAL_TIMEOUT] = "timeout",
                                             [REFUSAL_BODY] = "body",
                                             [REFUSAL_HEADERS] = "headers",
+                                            [REFUSAL_MALFORMED] = "malformed",
                                             [REFUSAL_TOKEN] = "token"};
 
 static _Atomic uint64_t counts[REFUSALS];

@@ -1,5 +1,5 @@
-/* refusal.h - why the server did not serve a request or a connection that may have been right:
- * counted for metrics, and logged, each reason at most once per second. */
+/* refusal.h - why the server did not serve a request or a connection that may have been right,
+ * or was no HTTP: counted for metrics, and logged, each reason at most once per second. */
 #ifndef REFUSAL_H
 #define REFUSAL_H
 
@@ -13,6 +13,7 @@ enum refusal {
     REFUSAL_TIMEOUT,
     REFUSAL_BODY,
     REFUSAL_HEADERS,
+    REFUSAL_MALFORMED,
     REFUSAL_TOKEN,
     REFUSALS
 };

@@ -22,7 +22,10 @@ bool tensor_charge(struct tensor_budget *budget, size_t bytes)
 {
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {
-        if (bytes > budget->limit - used) return false;
+        if (bytes > budget->limit - used) {
+            atomic_store_explicit(&budget->is_spent, true, memory_order_relaxed);
+            return false;
+        }
     } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
     return true;
@@ -31,6 +34,17 @@ bool tensor_charge(struct tensor_budget *budget, size_t bytes)
 void tensor_discharge(struct tensor_budget *budget, size_t bytes)
 {
     atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+}
+
+bool tensor_budget_is_spent(struct tensor_budget *budget)
+{
+    size_t left = budget->limit - atomic_load(&budget->used);
+    if (left < budget->limit / 16) {
+        atomic_store(&budget->is_spent, true);
+    } else if (left >= budget->limit / 4) {
+        atomic_store(&budget->is_spent, false);
+    }
+    return atomic_load(&budget->is_spent);
 }
 
 void tensor_init(struct tensor *tensor, struct tensor_budget *budget)

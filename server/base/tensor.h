@@ -14,12 +14,17 @@
 struct tensor_budget {
     atomic_size_t used; /* bytes */
     size_t limit;       /* bytes; not changed after start */
+    atomic_bool
+        is_spent; /* as tensor_budget_is_spent saw it last, or a tensor could not grow since */
 };
 
 /* Charges a budget for memory that is about to be allocated, whatever for; false: it is spent, and
  * nothing has changed. Gives back what was charged. */
 bool tensor_charge(struct tensor_budget *budget, size_t bytes);
 void tensor_discharge(struct tensor_budget *budget, size_t bytes);
+/* Whether so little is left that new requests should go elsewhere: less than a sixteenth, or too
+ * little for some tensor that wanted to grow. That lasts until a quarter is left. */
+bool tensor_budget_is_spent(struct tensor_budget *budget);
 
 /* Owned by one request. values[0..length-1] in row-major order; the product of shape[0..rank-1] is
  * length once the whole array has been read. */

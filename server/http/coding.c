@@ -258,7 +258,7 @@ struct work *coding_decode(enum coding coding, struct work *inner, const struct 
     if (decoder != NULL) {
         decoder->stream = (z_stream){.zalloc = allocate, .zfree = release};
         if (inflateInit2(&decoder->stream, window_bits(coding)) == Z_OK) {
-            decoder->work = (struct work){receive, respond, close_work};
+            decoder->work = (struct work){receive, respond, close_work, NULL};
             decoder->inner = inner;
             decoder->terms = *terms;
             decoder->coding = coding;

@@ -14,16 +14,7 @@ static bool is_equal(const char *text, const char *other)
     return text != NULL && strcasecmp(text, other) == 0;
 }
 
-/* Whether a name begins with another and goes on. */
-static bool goes_on_after(const char *name, size_t length, const char *beginning)
-{
-    size_t least = strlen(beginning);
-    return length > least && strncasecmp(name, beginning, least) == 0;
-}
-
-/* A name is a token (RFC 9110, section 5.6.2). libmicrohttpd 0.9.75 takes other names, and appends
- * the text of a folded line to the header's name: "Content-Length:\r\n 5" becomes Content-Length5,
- * and the body a second request. */
+/* A name is a token (RFC 9110, section 5.6.2). */
 static bool is_bad_name(const char *name, size_t length)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
@@ -33,8 +24,7 @@ static bool is_bad_name(const char *name, size_t length)
         if (!is_letter && c != '-' && !(c >= '0' && c <= '9') && strchr(others, c) == NULL)
             return true;
     }
-    return length == 0 || goes_on_after(name, length, "Content-Length") ||
-           goes_on_after(name, length, "Transfer-Encoding");
+    return length == 0;
 }
 
 /* Most names differ in length, which is the cheaper comparison. */
@@ -43,12 +33,22 @@ static bool is_named(const char *name, size_t length, const char *wanted)
     return length == strlen(wanted) && strcasecmp(name, wanted) == 0;
 }
 
+#define ONCE(name) "Send one " name " header only."
+
+/* Sets what may stand once only: of two, a proxy before us may have believed the other. */
+static void set_once(struct head *head, const char **field, const char *value, const char *once)
+{
+    if (*field != NULL) head->repeated = once;
+    *field = value;
+}
+
 void head_add(struct head *head, const char *name, const char *value)
 {
     size_t length = strlen(name);
     if (is_bad_name(name, length)) {
-        head->has_bad_name = true;
+        head->is_malformed = true;
     } else if (is_named(name, length, "Host")) {
+        head->host = value;
         head->hosts++;
     } else if (is_named(name, length, "Accept")) {
         if (head->accepts < HEAD_ACCEPTS_MAX) head->accept[head->accepts++] = value;
@@ -56,12 +56,12 @@ void head_add(struct head *head, const char *name, const char *value)
         if (head->accept_encodings < HEAD_ACCEPTS_MAX)
             head->accept_encoding[head->accept_encodings++] = value;
     } else if (is_named(name, length, "Content-Type")) {
-        head->content_type = value;
+        set_once(head, &head->content_type, value, ONCE("Content-Type"));
     } else if (is_named(name, length, "Content-Length")) {
         head->content_length = value;
         head->content_lengths++;
     } else if (is_named(name, length, "Content-Encoding")) {
-        head->content_encoding = value;
+        set_once(head, &head->content_encoding, value, ONCE("Content-Encoding"));
         head->content_encodings++;
     } else if (is_named(name, length, "Transfer-Encoding")) {
         head->transfer_encoding = value;
@@ -69,7 +69,7 @@ void head_add(struct head *head, const char *name, const char *value)
     } else if (is_named(name, length, "Expect")) {
         head->expect = value;
     } else if (is_named(name, length, "Authorization")) {
-        head->authorization = value;
+        set_once(head, &head->authorization, value, ONCE("Authorization"));
     } else if (is_named(name, length, "traceparent")) {
         head->traceparent = value;
     } else if (is_named(name, length, "If-None-Match")) {
@@ -79,7 +79,8 @@ void head_add(struct head *head, const char *name, const char *value)
     } else if (is_named(name, length, "Access-Control-Request-Method")) {
         head->requested_method = value;
     } else if (is_named(name, length, "Inference-Header-Content-Length")) {
-        head->inference_header_content_length = value;
+        set_once(head, &head->inference_header_content_length, value,
+                 ONCE("Inference-Header-Content-Length"));
     }
 }
 
@@ -101,16 +102,43 @@ bool head_expects_continue(const struct head *head)
     return is_equal(head->expect, "100-continue");
 }
 
+/* uri-host [ ":" port ] (RFC 9110, section 7.2; RFC 3986, section 3.2), or nothing. */
+static bool is_host(const char *text)
+{
+    static const char digits[] = "0123456789";
+    static const char ipv6[] = "0123456789ABCDEFabcdef:.";
+    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                               "-._~%!$&'()*+,;=";
+    if (*text == '[') {
+        size_t length = strspn(text + 1, ipv6);
+        if (length == 0 || text[length + 1] != ']') return false;
+        text += length + 2;
+    } else {
+        text += strspn(text, name);
+    }
+    if (*text == ':') {
+        size_t length = strspn(++text, digits);
+        if (length > 5 || strtoul(text, NULL, 10) > 65535) return false;
+        text += length;
+    }
+    return text[strspn(text, " \t")] == '\0';
+}
+
 /* RFC 9112, sections 3.2, 5.1 and 6. Who reads a request otherwise than a proxy before us has read
  * it can be made to take one request for two. */
 const char *head_framing_fault(const struct head *head)
 {
     bool is_1_1 = strcmp(head->version, "HTTP/1.1") == 0;
-    if (head->has_bad_name)
-        return "Send each header on one line, its name a token that a colon ends.";
+    if (head->is_malformed)
+        return "Send the request line and each header on one line that CR LF ends, names as "
+               "tokens, "
+               "nowhere a control character.";
     if (is_1_1 && head->hosts == 0) return "Send a Host header.";
-    if (head->hosts > 1) return "Send one Host header only.";
-    if (head->content_lengths > 1) return "Send one Content-Length header only.";
+    if (head->hosts > 1) return ONCE("Host");
+    if (head->host != NULL && !is_host(head->host))
+        return "Send a Host header that is a host, or a host, a colon and a port.";
+    if (head->repeated != NULL) return head->repeated;
+    if (head->content_lengths > 1) return ONCE("Content-Length");
     if (head->transfer_encodings == 0) return NULL;
     if (head->content_lengths > 0) return "Send Content-Length or Transfer-Encoding, not both.";
     if (head->transfer_encodings > 1 || !is_equal(head->transfer_encoding, "chunked") || !is_1_1) {

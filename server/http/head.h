@@ -33,16 +33,18 @@ struct head {
     const char *inference_header_content_length; /* of the Open Inference Protocol */
     const char *accept[HEAD_ACCEPTS_MAX];
     const char *accept_encoding[HEAD_ACCEPTS_MAX];
-    unsigned accepts;            /* of accept */
-    unsigned accept_encodings;   /* of accept_encoding */
-    unsigned content_encodings;  /* Content-Encoding headers */
+    unsigned accepts;           /* of accept */
+    unsigned accept_encodings;  /* of accept_encoding */
+    unsigned content_encodings; /* Content-Encoding headers */
+    const char *repeated;       /* what to say of a header that decides something, stands twice */
+    const char *host;
     unsigned hosts;              /* Host headers */
     unsigned content_lengths;    /* Content-Length headers */
     unsigned transfer_encodings; /* Transfer-Encoding headers */
-    bool has_bad_name;           /* a header's name is none, or was folded */
+    bool is_malformed;           /* it is not what its grammar allows; also set by the caller */
 };
 
-/* Takes note of a header, if it is one that matters; of those that come twice, the last. */
+/* Takes note of a header, if it is one that matters. */
 void head_add(struct head *head, const char *name, const char *value);
 
 /* The path of the target, which may be in absolute form: http://host/path. */

@@ -35,7 +35,7 @@ static const struct kind {
     [PROBLEM_MALFORMED_SAFETENSORS] =
         KIND("malformed-safetensors", "The body is not a valid safetensors file", 400, NONE),
     [PROBLEM_MALFORMED_HEADERS] =
-        KIND("malformed-headers", "The request headers are malformed", 400, NONE),
+        KIND("malformed-headers", "The request headers are malformed", 400, MALFORMED),
     [PROBLEM_UNAUTHORIZED] = KIND("unauthorized", "A valid bearer token is required", 401, TOKEN),
     [PROBLEM_NOT_FOUND] = KIND("not-found", "Not found", 404, NONE),
     [PROBLEM_METHOD_NOT_ALLOWED] = KIND("method-not-allowed", "Method not allowed", 405, NONE),

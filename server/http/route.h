@@ -24,6 +24,10 @@ struct work {
 
     /* Frees it, finished or not. */
     void (*close)(struct work *work);
+
+    /* Whether it needs no more of the body, since memory for it was refused: respond() then gives
+     * the response at once. Asked after each receive(). NULL: never. */
+    bool (*is_refused)(const struct work *work);
 };
 
 /* GET comes with HEAD; OPTIONS is everywhere. A path may have parameters: a segment {name} stands

@@ -528,12 +528,22 @@ void json_reader_start_at(struct json_reader *reader, uint64_t offset)
     reader->chunk_offset = offset;
 }
 
+/* A request that memory is refused to hears so at once: what may follow is not looked at. */
+static bool has_memory(struct json_reader *r)
+{
+    if (r->error.fault != JSON_READER_MEMORY) return true;
+    r->state = FAILED;
+    return false;
+}
+
 enum json_reader_status json_reader_feed(struct json_reader *reader, const char *text,
                                          size_t length)
 {
     const char *limit = text + length;
     reader->chunk = text;
-    for (const char *p = text; p != NULL && p < limit;) p = read_text(reader, p, limit);
+    for (const char *p = text; p != NULL && p < limit && has_memory(reader);)
+        p = read_text(reader, p, limit);
+    has_memory(reader);
     reader->chunk_offset += length;
     return reader->state == FAILED ? JSON_READER_BAD
            : reader->state == END  ? JSON_READER_DONE
@@ -545,6 +555,7 @@ enum json_reader_status json_reader_finish(struct json_reader *reader)
     if (reader->state == IN_NUMBER && json_text_number_whole(reader->number)) {
         take_cut_number(reader);
         end_value(reader, NULL);
+        has_memory(reader);
     }
     if (reader->state != END && reader->state != FAILED)
         refuse(reader, JSON_READER_TRUNCATED, reader->chunk_offset);

@@ -9,10 +9,10 @@
  * to the outline, since cJSON ends its strings at a NUL; nothing else is.
  *
  * Faults are of three kinds. Text that is not JSON ends the reading: all further text is ignored.
- * JSON that holds what cannot be represented (JSON_READER_FIRST_CONTENT and later) is read on to
- * its end for its grammar, storing nothing more, since a text that is not JSON outweighs it. So
- * does a budget that is spent. The first fault of a kind counts. With a fault of any kind all
- * tensors are freed at once.
+ * So does a budget that is spent. JSON that holds what cannot be represented
+ * (JSON_READER_FIRST_CONTENT and later) is read on to its end for its grammar, storing nothing
+ * more, since a text that is not JSON outweighs it. The first fault of a kind counts. With a fault
+ * of any kind all tensors are freed at once.
  *
  * Two members of an object have the same name if their names are equal once their escapes are read.
  * After JSON_READER_LARGE for too many or too long names, duplicates are no longer told. */
@@ -45,7 +45,7 @@
 enum json_reader_status {
     JSON_READER_MORE, /* the beginning of a document */
     JSON_READER_DONE, /* a whole document; only white space may follow */
-    JSON_READER_BAD   /* not JSON, whatever may follow */
+    JSON_READER_BAD   /* not JSON, or JSON_READER_MEMORY, whatever may follow */
 };
 
 enum json_reader_fault {

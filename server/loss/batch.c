@@ -162,7 +162,7 @@ static struct work *open_work(struct service *service, const struct head *head,
         free(batch);
         return NULL;
     }
-    batch->work = (struct work){receive, respond, close_work};
+    batch->work = (struct work){receive, respond, close_work, NULL};
     batch->budget = &service->budget;
     batch->outcomes = outcomes;
     batch->has_job = false;

@@ -52,6 +52,10 @@ struct codec {
 
     /* A problem as clients of this format read it. */
     void (*refuse)(const struct problem *problem, struct response *response);
+
+    /* Whether the decoder was refused memory, so that finish() fails whatever comes. NULL: it
+     * cannot tell before finish(). */
+    bool (*is_refused)(const void *decoder);
 };
 
 /* The last byte has been received: makes a job of what a decoder of the request's codec has read,

@@ -32,6 +32,13 @@ static size_t receive(struct work *work, const char *bytes, size_t length)
     return endpoint->request_codec->receive(endpoint->decoder, bytes, length);
 }
 
+static bool is_refused(const struct work *work)
+{
+    const struct endpoint *endpoint = (const struct endpoint *)work;
+    const struct codec *codec = endpoint->request_codec;
+    return codec->is_refused != NULL && codec->is_refused(endpoint->decoder);
+}
+
 static bool make_job(struct endpoint *endpoint, struct problem *problem)
 {
     endpoint->has_job = codec_make_job(endpoint->request_codec, endpoint->response_codec,
@@ -144,7 +151,7 @@ struct work *endpoint_begin(struct service *service, const struct head *head,
         request_codec->refuse(&problem, response);
         return NULL;
     }
-    endpoint->work = (struct work){receive, respond, close_work};
+    endpoint->work = (struct work){receive, respond, close_work, is_refused};
     endpoint->request_codec = request_codec;
     endpoint->response_codec = response_codec;
     endpoint->is_negotiated = head->accepts > 0;

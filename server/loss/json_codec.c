@@ -213,6 +213,12 @@ static size_t receive(void *decoder, const char *bytes, size_t length)
     return length;
 }
 
+static bool is_refused(const void *decoder)
+{
+    const struct json_reader *reader = decoder;
+    return reader->error.fault == JSON_READER_MEMORY;
+}
+
 static bool finish(void *decoder, struct request *request, struct problem *problem)
 {
     struct json_reader *reader = decoder;
@@ -344,4 +350,5 @@ const struct codec json_codec = {.media_type = "application/json",
                                  .end = end,
                                  .explain = explain,
                                  .respond = respond,
-                                 .refuse = problem_respond};
+                                 .refuse = problem_respond,
+                                 .is_refused = is_refused};

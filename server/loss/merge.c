@@ -227,7 +227,7 @@ struct work *merge_open(struct service *service, const struct head *head, struct
         problem_set_out_of_memory(&problem);
         return refuse(&problem, response);
     }
-    merge->work = (struct work){receive, respond, close_work};
+    merge->work = (struct work){receive, respond, close_work, NULL};
     merge->budget = &service->budget;
     mse_accumulator_init(&merge->total);
     merge->partials = 0;

@@ -42,6 +42,8 @@ struct connection *connections_open(struct connections *connections, int socket)
     connection->is_surplus = atomic_fetch_add(&connections->count, 1) >= connections->max;
     connection->is_kept = false;
     connection->is_recorded = false;
+    connection->is_last = false;
+    connection->exchange = NULL;
     connection->acknowledged = 0;
     atomic_init(&connection->phase, WAITING);
     atomic_init(&connection->deadline, clock_milliseconds() + connections->idle_timeout);

@@ -18,6 +18,7 @@
  * bytes: so idle ones hold this many pools at most, however many may be open. */
 #define CONNECTIONS_KEPT_MAX 1536
 
+struct exchange;
 struct tls_pair;
 
 struct connection {
@@ -25,7 +26,15 @@ struct connection {
     struct tls_pair *pair; /* the owner's; NULL to begin with */
     bool is_surplus;       /* one more than max: it gets a response, but is not served */
     bool is_kept;          /* one of the CONNECTIONS_KEPT_MAX */
-    bool is_recorded;      /* the owner's: the current request has been counted and logged */
+
+    /* The owner's, of the current request: */
+    bool is_recorded;          /* it has been counted and logged */
+    bool is_last;              /* no other may follow it */
+    struct exchange *exchange; /* NULL until its head has come */
+    const char *target;        /* where libmicrohttpd has it, until its head has come */
+    size_t target_length;      /* bytes, as it came */
+    bool is_target_bad;        /* it holds what no target may */
+
     atomic_int phase;
     _Atomic int64_t deadline; /* by clock_milliseconds */
     uint64_t acknowledged;    /* bytes that the peer had taken at the last look */

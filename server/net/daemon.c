@@ -1,9 +1,10 @@
 /* daemon.c - bytes in, bytes out: hands requests to exchange.c and gives their responses a form on
- * the wire. The only file that knows libmicrohttpd. */
+ * the wire. With quirks.c the only file that knows libmicrohttpd. */
 #include "net/daemon.h"
 
 #include "base/refusal.h"
 #include "exchange.h"
+#include "net/quirks.h"
 #include "net/tls.h"
 
 #include <inttypes.h>
@@ -39,20 +40,16 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 /* ---- the head of a request */
 
-static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                  const char *value)
-{
-    (void)kind;
-    head_add(context, name, value != NULL ? value : "");
-    return MHD_YES;
-}
-
-/* Percent-decodes in place, except a path that would end early, at a NUL. */
+/* Percent-decodes the path in place, unless it would end early, at a NUL. What stands before it in
+ * an absolute target stays as it is: a password with a "%2F" would be taken for the path. */
 static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
 {
     (void)context;
     (void)connection;
-    return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
+    char *authority = strstr(text, "://");
+    char *path = text[0] == '/' ? text : authority != NULL ? strchr(authority + 3, '/') : NULL;
+    if (path == NULL || strstr(path, "%00") != NULL) return strlen(text);
+    return (size_t)(path - text) + MHD_http_unescape(path);
 }
 
 /* ---- the response */
@@ -187,7 +184,8 @@ static enum MHD_Result respond(struct daemon *daemon, struct exchange *exchange,
         yield(connection);
         return MHD_YES;
     }
-    response.is_last = response.is_last || !connections_keep(daemon->connections, own);
+    response.is_last =
+        response.is_last || own->is_last || !connections_keep(daemon->connections, own);
     unsigned status = response.status;
     struct MHD_Response *created = create(&response, exchange);
     if (created == NULL) return MHD_NO; /* no memory for any response: the connection is closed */
@@ -205,9 +203,10 @@ static void *begin_request(void *context, const char *uri, struct MHD_Connection
 {
     struct daemon *daemon = context;
     struct connection *own = connection_of(connection);
-    (void)uri;
-    if (own != NULL) own->is_recorded = false;
     connections_begin_request(daemon->connections, own);
+    if (own == NULL) return NULL;
+    own->is_recorded = false;
+    quirks_begin_request(connection, own, uri);
     return NULL; /* no exchange yet */
 }
 
@@ -220,6 +219,7 @@ static struct exchange *open_exchange(struct daemon *daemon, struct MHD_Connecti
                                       const char *target, const char *method, const char *version)
 {
     struct connection *own = connection_of(connection);
+    if (own == NULL) return NULL;
     struct head head = {
         .method = method,
         .target = target,
@@ -227,9 +227,10 @@ static struct exchange *open_exchange(struct daemon *daemon, struct MHD_Connecti
         .size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
                     ->header_size,
         .peer = peer_of(connection),
-        .is_surplus = own != NULL && own->is_surplus};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head);
-    return exchange_open(daemon->service, &head);
+        .is_surplus = own->is_surplus};
+    quirks_read_head(connection, own, &head);
+    own->exchange = exchange_open(daemon->service, &head);
+    return own->exchange;
 }
 
 /* libmicrohttpd calls this when the head has come, for each piece of the body, and at its end. A
@@ -245,16 +246,38 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         if (*exchange == NULL) return MHD_NO;
         return exchange_is_urgent(*exchange) ? respond(daemon, *exchange, connection) : MHD_YES;
     }
-    if (*length == 0) return respond(daemon, *exchange, connection);
+    /* 0.9.75 calls so between a 100 (Continue) to a request without a body and the request that is
+     * pipelined behind it, where it takes no response yet. */
+    if (bytes != NULL && *length == 0) return MHD_YES;
+    if (bytes == NULL) return respond(daemon, *exchange, connection);
     *length -= exchange_receive(*exchange, bytes, *length);
     if (*length > 0) yield(connection);
     return MHD_YES;
 }
 
-static enum exchange_end end_of(const struct connection *own, enum MHD_RequestTerminationCode code)
+/* The status of a response that was not the exchange's: connections_expire's, or libmicrohttpd's to
+ * what is no HTTP; 0 if there was none. */
+static unsigned status_of(struct MHD_Connection *connection, const struct connection *own)
 {
-    if (connections_timed_out(own)) return EXCHANGE_TIMED_OUT;
-    return code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? EXCHANGE_COMPLETE : EXCHANGE_CUT;
+    if (connections_timed_out(own)) return 408;
+    const union MHD_ConnectionInfo *status =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return status != NULL ? status->http_status : 0;
+}
+
+/* Counts and logs the request, its exchange being closed, if there is one. */
+static void record(struct daemon *daemon, struct MHD_Connection *connection, struct connection *own,
+                   bool is_complete)
+{
+    unsigned status = status_of(connection, own);
+    own->is_recorded = true;
+    if (own->exchange == NULL && status == 0) return; /* nothing was said */
+    if (own->exchange != NULL) {
+        exchange_close(own->exchange, is_complete, status);
+    } else {
+        exchange_note(daemon->service, peer_of(connection), status);
+    }
+    own->exchange = NULL;
 }
 
 /* The response is sent, or the connection lost. */
@@ -264,9 +287,7 @@ static void complete(void *context, struct MHD_Connection *connection, void **ex
     struct daemon *daemon = context;
     struct connection *own = connection_of(connection);
     connections_end_request(daemon->connections, own);
-    if (*exchange == NULL) return;
-    if (own != NULL) own->is_recorded = true;
-    exchange_close(*exchange, end_of(own, code));
+    if (own != NULL) record(daemon, connection, own, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *exchange = NULL;
 }
 
@@ -290,10 +311,12 @@ static void open_connection(struct daemon *daemon, struct MHD_Connection *connec
 static void close_connection(struct daemon *daemon, struct MHD_Connection *connection,
                              struct connection *own)
 {
-    if (connections_timed_out(own) && !own->is_recorded) {
-        exchange_note_timeout(daemon->service, peer_of(connection));
-    }
-    if (own != NULL) tls_end(own->pair);
+    if (own == NULL) return;
+    /* 1.0.1 never completes a request with a chunk extension that its buffer cannot hold: it
+     * prepares a 413, drops it, and closes the connection when that is shut down. */
+    if (own->exchange != NULL || (connections_timed_out(own) && !own->is_recorded))
+        record(daemon, connection, own, false);
+    tls_end(own->pair);
     connections_close(daemon->connections, own);
 }
 
@@ -309,22 +332,33 @@ static void notify(void *context, struct MHD_Connection *connection, void **own,
 
 /* ---- start and stop */
 
+const char *daemon_library(void)
+{
+    return MHD_get_version();
+}
+
+bool daemon_is_unsafe(void)
+{
+    return quirks_are_unsafe();
+}
+
 struct daemon *daemon_start(struct service *service, struct connections *connections,
                             struct tls *tls, unsigned threads)
 {
     struct daemon *daemon = malloc(sizeof *daemon);
     if (daemon == NULL) return NULL;
     *daemon = (struct daemon){.service = service, .connections = connections, .tls = tls};
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     if (tls != NULL) flags |= MHD_USE_TLS; /* without it the options of HTTPS mean nothing */
     daemon->mhd = MHD_start_daemon(
-        flags, 0, NULL, NULL, handle, daemon, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES,
-        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse, MHD_OPTION_NOTIFY_CONNECTION, notify, daemon,
-        MHD_OPTION_URI_LOG_CALLBACK, begin_request, daemon, MHD_OPTION_NOTIFY_COMPLETED, complete,
-        daemon, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections->max + SURPLUS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* connections_expire knows more */
+        flags, 0, NULL, NULL, handle, daemon, MHD_OPTION_ARRAY, quirks_options,
+        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_refuse,
+        MHD_OPTION_NOTIFY_CONNECTION, notify, daemon, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
+        daemon, MHD_OPTION_NOTIFY_COMPLETED, complete, daemon, MHD_OPTION_UNESCAPE_CALLBACK,
+        unescape, NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)connections->max + SURPLUS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        0U, /* connections_expire knows more */
         MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0, MHD_OPTION_END);
     if (daemon->mhd == NULL) {
         free(daemon);

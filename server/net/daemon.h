@@ -6,10 +6,17 @@
 #include "net/connections.h"
 #include "service.h"
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 struct daemon;
 struct tls;
+
+/* The version of libmicrohttpd that runs, "1.0.1". */
+const char *daemon_library(void);
+
+/* Whether that can be made to read one request as two, in a way that we cannot always catch. */
+bool daemon_is_unsafe(void);
 
 /* Starts the event loops, one per thread. The limits of connections are set; tls is NULL where
  * connections are not encrypted. All of them outlive what is returned. NULL: the system refused a

@@ -21,6 +21,8 @@ struct tls {
     const char *key_file;
     pthread_mutex_t lock; /* of now; taken when a connection opens, never for a request */
     struct tls_pair *now;
+    gnutls_datum_t
+        ticket_key; /* GnuTLS derives from it the keys of tickets, a new one every six hours */
 };
 
 /* ---- reading */
@@ -104,7 +106,8 @@ struct tls *tls_open(const char *certificate_file, const char *key_file)
     if (tls == NULL) return NULL;
     *tls = (struct tls){.certificate_file = certificate_file, .key_file = key_file};
     tls->now = create_pair(tls);
-    if (tls->now == NULL) {
+    if (tls->now == NULL || gnutls_session_ticket_key_generate(&tls->ticket_key) < 0) {
+        tls_end(tls->now);
         free(tls);
         return NULL;
     }
@@ -124,6 +127,33 @@ bool tls_reload(struct tls *tls)
     return true;
 }
 
+#define ALPN 16 /* the extension's number, RFC 7301 */
+
+static int note_alpn(void *context, unsigned extension, const unsigned char *bytes, unsigned length)
+{
+    bool *has_alpn = context;
+    (void)bytes, (void)length;
+    if (extension == ALPN) *has_alpn = true;
+    return 0;
+}
+
+/* A client's greeting has been read. One that offers protocols, HTTP/1 not among them, would not
+ * understand a response: RFC 7301 (3.2) has the handshake end with an alert. libmicrohttpd (0.9.75
+ * and 1.0.1) names HTTP/1 to GnuTLS, and goes on without; nor does it send the alert of a handshake
+ * that fails, so that GNUTLS_ALPN_MANDATORY would end it in silence. */
+static int check_protocol(gnutls_session_t session, unsigned type, unsigned when,
+                          unsigned is_incoming, const gnutls_datum_t *greeting)
+{
+    gnutls_datum_t selected;
+    bool has_alpn = false;
+    (void)type, (void)when, (void)is_incoming;
+    gnutls_ext_raw_parse(&has_alpn, note_alpn, greeting, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+    if (!has_alpn || gnutls_alpn_get_selected_protocol(session, &selected) == GNUTLS_E_SUCCESS)
+        return 0;
+    gnutls_alert_send(session, GNUTLS_AL_FATAL, GNUTLS_A_NO_APPLICATION_PROTOCOL);
+    return GNUTLS_E_NO_APPLICATION_PROTOCOL;
+}
+
 struct tls_pair *tls_begin(struct tls *tls, void *session)
 {
     pthread_mutex_lock(&tls->lock);
@@ -131,6 +161,9 @@ struct tls_pair *tls_begin(struct tls *tls, void *session)
     atomic_fetch_add(&pair->holders, 1);
     pthread_mutex_unlock(&tls->lock);
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, pair->credentials);
+    gnutls_session_ticket_enable_server(session, &tls->ticket_key);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_POST,
+                                       check_protocol);
     return pair;
 }
 
@@ -156,6 +189,8 @@ void tls_close(struct tls *tls)
 {
     if (tls == NULL) return;
     tls_end(tls->now);
+    gnutls_memset(tls->ticket_key.data, 0, tls->ticket_key.size);
+    gnutls_free(tls->ticket_key.data);
     pthread_mutex_destroy(&tls->lock);
     free(tls);
 }

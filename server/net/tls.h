@@ -25,8 +25,8 @@ struct tls *tls_open(const char *certificate_file, const char *key_file);
  * stays as it was. */
 bool tls_reload(struct tls *tls);
 
-/* Gives a server's session, a gnutls_session_t before its handshake, the pair of now. From any
- * thread. */
+/* Prepares a server's session, a gnutls_session_t before its handshake: it gets the pair of now,
+ * can be resumed by a ticket, and serves HTTP/1 only. From any thread. */
 struct tls_pair *tls_begin(struct tls *tls, void *session);
 
 /* The session of tls_begin has ended. NULL is accepted. */

@@ -190,7 +190,7 @@ static void the_token_is_checked_after_the_method_and_before_the_body(void **sta
         response_expect_problem(client_send(&client, rows[i].request), rows[i].status, rows[i].slug,
                                 NULL, -1);
         expect_let_in("Authorization: Bearer sesame");
-        assert_int_equal(client.connections, 1);
+        if (!rows[i].request.chunked) assert_int_equal(client.connections, 1);
     }
     static const char *const heads[] = {
         "Content-Length: 10\r\nExpect: 100-continue\r\n", /* before 100 */
@@ -270,11 +270,21 @@ static void a_signal_changes_nothing_without_a_file(void **state)
 }
 
 /* All that a server with these options logs until it has stopped, NUL-terminated; the caller frees
- * it. Between start and stop, if it is to be asked, it is, with a right, a wrong and no token. */
+ * it. Between start and stop, if it is to be asked, it is, with a right, a wrong and no token, and
+ * by targets that hold one. */
 static struct text log_of(const char *const *options, bool asked)
 {
     static const char *const headers[] = {"Authorization: Bearer sesame",
                                           "Authorization: Bearer wrong-sesame", NULL};
+    /* where clients have been seen to put what no other should see */
+    static const char *const targets[] = {"/metrics?token=sesame",
+                                          "/nowhere?sesame",
+                                          "http://user:sesame@a/metrics",
+                                          "http://user:a%2Fsesame@a/metrics?sesame",
+                                          "http://sesame@a",
+                                          "http%3A%2F%2Fuser:a%2Fsesame@a/metrics",
+                                          "sesame@a:80",
+                                          "%2Fsesame"};
     struct service logging;
     struct client asking;
     struct text log = {0};
@@ -290,6 +300,14 @@ static struct text log_of(const char *const *options, bool asked)
         response_free(&response);
     }
     client_free(&asking);
+    for (size_t i = 0; asked && i < COUNT(targets); i++) {
+        struct wire wire;
+        wire_connect(&wire, &logging);
+        wire_print(&wire, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", targets[i]);
+        struct response response = wire_response(&wire, false);
+        response_free(&response);
+        wire_close(&wire);
+    }
     service_signal(&logging, SIGHUP);
     service_signal(&logging, SIGTERM);
     while ((length = read(logging.log, piece, sizeof piece)) > 0)
@@ -328,8 +346,10 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     struct certificate certificate;
     for (size_t i = 0; i < COUNT(rows); i++) {
         chmod(token_file, i ? 0600 : 0644);
-        struct text log = log_of(
-            (const char *[]){"--token-file", token_file, "--listen", rows[i].address, NULL}, true);
+        struct text log =
+            log_of((const char *[]){"--token-file", token_file, "--listen", rows[i].address,
+                                    "--allow-old-libmicrohttpd", NULL},
+                   true);
         assert_int_equal(strstr(log.bytes, unencrypted) != NULL, rows[i].warned);
         assert_int_equal(strstr(log.bytes, readable) != NULL, i == 0);
         text_free(&log);
@@ -339,11 +359,12 @@ static void tokens_that_others_may_read_are_warned_of(void **state)
     certificate_make(&certificate, GNUTLS_PK_ECDSA, NULL);
     certificate_write_pair(certificate_file, key_file, &certificate);
     certificate_free(&certificate);
-    struct text log =
-        log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0", "--tls-cert",
-                                certificate_file, "--tls-key", key_file, NULL},
-               false);
-    assert_null(strstr(log.bytes, "warning"));
+    struct text log = log_of((const char *[]){"--token-file", token_file, "--listen", "0.0.0.0:0",
+                                              "--allow-old-libmicrohttpd", "--tls-cert",
+                                              certificate_file, "--tls-key", key_file, NULL},
+                             false);
+    assert_null(strstr(log.bytes, unencrypted));
+    assert_null(strstr(log.bytes, readable));
     text_free(&log);
 }
 

@@ -210,6 +210,70 @@ static void a_client_without_tls_loses_only_its_connection(void **state)
     service_close(&service);
 }
 
+/* A request on the connection, answered. In TLS 1.3 tickets come before the response. */
+static void expect_health(struct tls_client *client)
+{
+    static const char get[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    char received[1024] = "";
+    assert_int_equal(gnutls_record_send(client->session, get, sizeof get - 1), sizeof get - 1);
+    assert_true(tls_client_receive(client, received, sizeof received - 1) > 0);
+    assert_non_null(strstr(received, " 200 "));
+}
+
+static void a_session_is_resumed_by_its_ticket(void **state)
+{
+    static const char *const priorities[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                                             "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+    (void)state;
+    struct service service;
+    struct service replica;
+    start_encrypted(&service);
+    service_start(&replica, encrypted);
+    for (size_t i = 0; i < COUNT(priorities); i++) {
+        struct tls_client client;
+        gnutls_datum_t ticket;
+        assert_int_equal(tls_client_connect(&client, &service, priorities[i]), 0);
+        expect_health(&client);
+        assert_false(gnutls_session_is_resumed(client.session));
+        assert_int_equal(gnutls_session_get_data2(client.session, &ticket), 0);
+        tls_client_close(&client);
+
+        /* another server does not know it, and shakes hands in full */
+        for (int other = 0; other <= 1; other++) {
+            assert_int_equal(tls_client_resume(&client, other ? &replica : &service, priorities[i],
+                                               "http/1.1", &ticket),
+                             0);
+            expect_health(&client);
+            assert_int_equal(gnutls_session_is_resumed(client.session) != 0, !other);
+            tls_client_close(&client);
+        }
+        gnutls_free(ticket.data);
+    }
+    service_close(&service);
+    service_close(&replica);
+}
+
+static void a_client_that_speaks_no_http_1_is_refused_by_an_alert(void **state)
+{
+    static const char *const priorities[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                                             "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+    (void)state;
+    struct service service;
+    struct tls_client client;
+    const gnutls_datum_t none = {NULL, 0};
+    start_encrypted(&service);
+    for (size_t i = 0; i < COUNT(priorities); i++) {
+        assert_int_equal(tls_client_resume(&client, &service, priorities[i], "h2", &none),
+                         GNUTLS_E_FATAL_ALERT_RECEIVED);
+        assert_int_equal(gnutls_alert_get(client.session), GNUTLS_A_NO_APPLICATION_PROTOCOL);
+        tls_client_close(&client);
+        assert_int_equal(tls_client_resume(&client, &service, priorities[i], "http/1.1", &none), 0);
+        expect_health(&client);
+        tls_client_close(&client);
+    }
+    service_close(&service);
+}
+
 static void a_server_without_tls_refuses_a_handshake(void **state)
 {
     (void)state;
@@ -300,7 +364,7 @@ static void requests_are_separated_however_records_cut_them(void **state)
         text_append(&received, "", 0);
         while (!strstr(received.bytes, "{\"loss\":400}")) {
             char piece[4096];
-            ssize_t more = gnutls_record_recv(client.session, piece, sizeof piece);
+            ssize_t more = tls_client_receive(&client, piece, sizeof piece);
             assert_true(more > 0);
             text_append(&received, piece, (size_t)more);
         }
@@ -332,7 +396,7 @@ static void an_overdue_request_is_closed_without_a_response_in_the_clear(void **
     service_start(&service, options);
     assert_int_equal(tls_client_connect(&client, &service, "NORMAL"), 0);
     assert_int_equal(gnutls_record_send(client.session, head, sizeof head - 1), sizeof head - 1);
-    ssize_t end = gnutls_record_recv(client.session, received, sizeof received);
+    ssize_t end = tls_client_receive(&client, received, sizeof received);
     assert_true(end == 0 || end == GNUTLS_E_PREMATURE_TERMINATION);
     tls_client_close(&client);
     service_close(&service);
@@ -519,6 +583,8 @@ int main(void)
         cmocka_unit_test(tls_1_2_and_1_3_are_served),
         cmocka_unit_test(outdated_tls_is_refused),
         cmocka_unit_test(a_client_without_tls_loses_only_its_connection),
+        cmocka_unit_test(a_session_is_resumed_by_its_ticket),
+        cmocka_unit_test(a_client_that_speaks_no_http_1_is_refused_by_an_alert),
         cmocka_unit_test(a_server_without_tls_refuses_a_handshake),
         cmocka_unit_test(a_client_refuses_a_certificate_that_it_does_not_trust),
         cmocka_unit_test(responses_are_the_same_as_without_tls),

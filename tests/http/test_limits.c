@@ -105,11 +105,12 @@ static void a_request_past_the_memory_limit_is_refused_and_its_memory_given_back
     assert_int_equal(client.connections, 1);
     client_expect(&client, good_body, good_response);
 
-    /* JSON that is wrong outweighs memory that is spent */
+    /* what comes after a refusal is not read */
     large.length--;
     text_printf(&large, ",");
-    response_expect_problem(client_post(&client, large.bytes), 400, "malformed-json", NULL,
-                            (long)large.length);
+    struct response response = client_post(&client, large.bytes);
+    expect_exhausted(&response);
+    response_free(&response);
     text_free(&large);
     text_free(&fitting);
     client_free(&client);
@@ -154,6 +155,79 @@ static void memory_is_shared_by_the_requests_under_way(void **state)
     service_close(&service);
 }
 
+/* The refusal is counted, and the request's memory free, while its body still comes. */
+static void a_refusal_for_want_of_memory_is_made_at_once(void **state)
+{
+    static const char refusals[] = "mse_refusals_total{reason=\"memory\"}";
+    (void)state;
+    struct service service;
+    struct client client;
+    struct wire wire;
+    struct text body = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "1M", NULL});
+    client_init(&client, &service);
+    print_elements(&body, 100000);
+    hold(&wire, &service, &body);
+    while (client_metric(&client, refusals) == 0) continue;
+    assert_int_equal(client_metric(&client, "mse_tensor_memory_bytes"), 0);
+    assert_int_equal(client_metric(&client, "mse_http_requests_in_flight"), 2);
+
+    wire_send(&wire, body.bytes + body.length - 1, 1);
+    struct response response = wire_response(&wire, false);
+    expect_exhausted(&response);
+    response_free(&response);
+    assert_int_equal(client_metric(&client, refusals), 1);
+    wire_post(&wire, "", good_body);
+    response_expect(wire_response(&wire, false), good_response);
+    wire_close(&wire);
+    text_free(&body);
+    client_free(&client);
+    service_close(&service);
+}
+
+static long readiness(struct client *client)
+{
+    struct response response = client_send(client, (struct request){.path = "/readyz"});
+    long status = response.status;
+    if (status != 200) expect_exhausted(&response);
+    response_free(&response);
+    return status;
+}
+
+/* Between three quarters of the limit and all but a sixteenth, readiness is what it was. */
+static void a_server_whose_memory_is_spent_is_not_ready(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct wire wire;
+    struct text held = {0};
+    struct text larger = {0};
+    service_start(&service, (const char *const[]){"--max-memory", "1M", NULL});
+    client_init(&client, &service);
+    print_elements(&held, 51000); /* 816 KB, and what a tensor is ahead of its numbers */
+    print_elements(&larger, 20000);
+    hold(&wire, &service, &held);
+    while (client_metric(&client, "mse_tensor_memory_bytes") < 800000) continue;
+    assert_int_equal(readiness(&client), 200);
+
+    struct response response = client_post(&client, larger.bytes);
+    expect_exhausted(&response);
+    response_free(&response);
+    assert_int_equal(readiness(&client), 503);
+    client_expect(&client, good_body, good_response); /* what fits is served all the same */
+    assert_int_equal(readiness(&client), 503);
+    assert_int_equal(client_metric(&client, "mse_refusals_total{reason=\"memory\"}"), 1);
+
+    wire_abort(&wire);
+    while (client_metric(&client, "mse_tensor_memory_bytes") > 0) continue;
+    assert_int_equal(readiness(&client), 200);
+    text_free(&held);
+    text_free(&larger);
+    client_free(&client);
+    service_close(&service);
+}
+
 static void a_client_that_dies_gives_memory_back(void **state)
 {
     (void)state;
@@ -187,6 +261,8 @@ int main(void)
         cmocka_unit_test(a_chunked_body_that_passes_the_limit_is_refused_whatever_it_holds),
         cmocka_unit_test(a_request_past_the_memory_limit_is_refused_and_its_memory_given_back),
         cmocka_unit_test(memory_is_shared_by_the_requests_under_way),
+        cmocka_unit_test(a_refusal_for_want_of_memory_is_made_at_once),
+        cmocka_unit_test(a_server_whose_memory_is_spent_is_not_ready),
         cmocka_unit_test(a_client_that_dies_gives_memory_back),
     };
     return cmocka_run_group_tests_name("test_limits", tests, NULL, NULL);

@@ -90,6 +90,40 @@ static void options_in_range_start_a_server(void **state)
     expect_service((const char *const[]){"--listen", "127.0.0.2:0", NULL});
 }
 
+/* Whether the server runs on a libmicrohttpd below 1.0, as it says itself. */
+static bool has_old_library(void)
+{
+    struct service service;
+    struct client client;
+    service_start(&service, NULL);
+    client_init(&client, &service);
+    struct response metrics = client_send(&client, (struct request){.path = "/metrics"});
+    bool is_old = strstr(metrics.body.bytes, ",libmicrohttpd=\"0.") != NULL;
+    response_free(&metrics);
+    client_free(&client);
+    service_close(&service);
+    return is_old;
+}
+
+static void an_old_libmicrohttpd_is_kept_to_loopback_unless_told_otherwise(void **state)
+{
+    static const char *const everywhere[] = {"--listen", "0.0.0.0:0", NULL};
+    (void)state;
+    struct service service;
+    if (has_old_library()) {
+        assert_int_equal(service_run(everywhere, out, error, sizeof out), 2);
+        assert_non_null(strstr(error, "see --allow-old-libmicrohttpd"));
+        service_start(&service, (const char *const[]){"--listen", "127.3.2.1:0", NULL});
+        service_await_line(&service, "warning: libmicrohttpd 0.");
+        service_close(&service);
+    } else {
+        service_start(&service, everywhere);
+        service_close(&service);
+    }
+    expect_service(
+        (const char *const[]){"--listen", "0.0.0.0:0", "--allow-old-libmicrohttpd", NULL});
+}
+
 static void ipv6_is_served_where_the_machine_has_it(void **state)
 {
     (void)state;
@@ -165,6 +199,7 @@ int main(void)
         cmocka_unit_test(version_is_printed),
         cmocka_unit_test(a_bad_option_is_one_line_that_names_it_and_status_2),
         cmocka_unit_test(options_in_range_start_a_server),
+        cmocka_unit_test(an_old_libmicrohttpd_is_kept_to_loopback_unless_told_otherwise),
         cmocka_unit_test(ipv6_is_served_where_the_machine_has_it),
         cmocka_unit_test(a_port_in_use_is_reported_in_one_line),
         cmocka_unit_test(check_tells_a_live_server_from_a_dead_one),

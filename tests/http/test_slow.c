@@ -81,6 +81,129 @@ static void a_connection_without_a_request_is_closed(void **state)
     service_close(&service);
 }
 
+/* Whether its head has come or not. */
+static void an_overdue_request_is_counted_and_logged_as_408(void **state)
+{
+    static const char *const begun[] = {
+        "POST /mse HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"};
+    static const char *const logged[] = {"\"- -\" 408 ", "\"POST /mse\" 408 "};
+    static const char *const counted[] = {
+        "mse_http_requests_total{method=\"other\",route=\"none\",status=\"408\"}",
+        "mse_http_requests_total{method=\"POST\",route=\"/mse\",status=\"408\"}"};
+    (void)state;
+    struct service service;
+    struct client client;
+    service_start(&service,
+                  (const char *const[]){"--request-timeout", "300ms", "--access-log", NULL});
+    client_init(&client, &service);
+    for (size_t i = 0; i < COUNT(begun); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        wire_print(&wire, "%s", begun[i]);
+        response_expect_problem(wire_response(&wire, false), 408, "request-timeout", NULL, -1);
+        wire_close(&wire);
+        service_await_line(&service, logged[i]);
+        assert_int_equal(client_metric(&client, counted[i]), 1);
+    }
+    assert_int_equal(client_metric(&client, "mse_refusals_total{reason=\"timeout\"}"), 2);
+    assert_int_equal(client_metric(&client, "mse_http_responses_incomplete_total"), 0);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* The last is refused before its first line has come to us, so that it has no status. */
+static void what_the_library_refuses_is_counted(void **state)
+{
+    static const char *const refused[] = {
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+        "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        "GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n"};
+    static const char *const logged[] = {"\"- -\" 400 ", "\"POST /mse\" 400 "};
+    static const char *const counted[] = {
+        "mse_http_requests_total{method=\"other\",route=\"none\",status=\"400\"}",
+        "mse_http_requests_total{method=\"POST\",route=\"/mse\",status=\"400\"}"};
+    (void)state;
+    struct service service;
+    struct client client;
+    service_start(&service, (const char *const[]){"--access-log", NULL});
+    client_init(&client, &service);
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        wire_print(&wire, "%s", refused[i]);
+        wire_finish(&wire);
+        wire_close(&wire);
+        if (i < COUNT(logged)) service_await_line(&service, logged[i]);
+        if (i < COUNT(counted)) assert_int_equal(client_metric(&client, counted[i]), 1);
+        while (client_metric(&client, "mse_refusals_total{reason=\"malformed\"}") <= i) continue;
+    }
+    assert_int_equal(client_metric(&client, "mse_refusals_total{reason=\"malformed\"}"), 3);
+    client_free(&client);
+    service_close(&service);
+}
+
+/* Posts a request whose response has some 8 MB, more than the buffers between us hold. */
+static void post_large(struct wire *wire, const struct service *service)
+{
+    const int little = 65536;
+    struct text body = {0};
+    text_request(&body, 2000000, ",\"reduction\":\"none\",\"gradients\":[\"targets\"]");
+    wire_connect(wire, service);
+    setsockopt(wire->socket, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    wire_print(wire,
+               "POST /mse HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+               body.length);
+    wire_send(wire, body.bytes, body.length);
+    text_free(&body);
+}
+
+/* What leaves the socket is movement, though nothing can be written into it for seconds. */
+static void a_client_that_reads_slowly_but_steadily_is_served_whole(void **state)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    (void)state;
+    static char piece[32768];
+    struct service service;
+    struct client client;
+    struct wire wire;
+    struct text received = {0};
+    ssize_t length;
+    service_start(&service, (const char *const[]){"--idle-timeout", "1s", NULL});
+    post_large(&wire, &service);
+    while ((length = recv(wire.socket, piece, sizeof piece, 0)) > 0) {
+        text_append(&received, piece, (size_t)length);
+        nanosleep(&pause, NULL);
+    }
+    assert_int_equal(length, 0);
+    assert_true(received.length > 8000000);
+    assert_memory_equal(received.bytes + received.length - 5, "0\r\n\r\n", 5);
+    client_init(&client, &service);
+    assert_int_equal(client_metric(&client, "mse_http_responses_incomplete_total"), 0);
+    wire_close(&wire);
+    text_free(&received);
+    client_free(&client);
+    service_close(&service);
+}
+
+static void a_client_that_stops_reading_is_cut_and_its_response_called_incomplete(void **state)
+{
+    (void)state;
+    struct service service;
+    struct client client;
+    struct wire wire;
+    service_start(&service, (const char *const[]){"--idle-timeout", "1s", "--access-log", NULL});
+    post_large(&wire, &service);
+    wire_await(&wire);
+    service_await_line(&service, " incomplete");
+    client_init(&client, &service);
+    assert_int_equal(client_metric(&client, "mse_http_responses_incomplete_total"), 1);
+    assert_int_equal(client_metric(&client, "mse_tensor_memory_bytes"), 0);
+    wire_close(&wire);
+    client_free(&client);
+    service_close(&service);
+}
+
 /* The end comes in one segment with the last bytes, where it is easily missed. */
 static void a_client_that_ends_half_way_is_closed_at_once(void **state)
 {
@@ -204,16 +327,61 @@ static void headers_over_the_limit_get_431(void **state)
     service_close(&service);
 }
 
+/* Whatever an extension or a trailer holds, what it costs is bounded by the connection's
+ * pool. 1.0.1 prepares a response to such an extension, drops it, and forgets the request, so that
+ * its client hears nothing until the request is overdue. */
+static void a_huge_chunk_extension_or_trailer_is_refused_and_forgotten(void **state)
+{
+    static const char *const padded[] = {"9;%s\r\n,[1,2,3]}\r\n0\r\n\r\n", "0\r\nX: %s\r\n\r\n"};
+    static const char numbers[] = "{\"predictions\":[1,2,3,4,5,6,7,8,9";
+    (void)state;
+    struct service service;
+    struct client client;
+    struct text padding = {0};
+    service_start(&service, (const char *const[]){"--request-timeout", "1s", NULL});
+    client_init(&client, &service);
+    text_repeat(&padding, "x", 70000);
+    for (size_t i = 0; i < COUNT(padded); i++) {
+        struct wire wire;
+        wire_connect(&wire, &service);
+        wire_print(&wire, "POST /mse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        wire_chunk(&wire, numbers, strlen(numbers));
+        struct text rest = {0};
+        text_append(&rest, padded[i], strlen(padded[i]) - strlen(strstr(padded[i], "%s")));
+        text_append(&rest, padding.bytes, padding.length);
+        text_printf(&rest, "%s", strstr(padded[i], "%s") + 2);
+        wire_try_send(&wire, rest.bytes, rest.length);
+        wire_finish(&wire);
+        unsigned status = 0;
+        assert_true(wire.received.length > 0);
+        assert_int_equal(sscanf(wire.received.bytes, "HTTP/1.1 %u ", &status), 1);
+        assert_in_range(status, 400, 500);
+        wire_close(&wire);
+        text_free(&rest);
+    }
+    while (client_metric(&client, "mse_http_requests_in_flight") > 1)
+        continue; /* until the server has seen them go */
+    assert_int_equal(client_metric(&client, "mse_tensor_memory_bytes"), 0);
+    text_free(&padding);
+    client_free(&client);
+    service_close(&service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_that_takes_too_long_gets_408),
         cmocka_unit_test(a_connection_without_a_request_is_closed),
+        cmocka_unit_test(an_overdue_request_is_counted_and_logged_as_408),
+        cmocka_unit_test(what_the_library_refuses_is_counted),
+        cmocka_unit_test(a_client_that_reads_slowly_but_steadily_is_served_whole),
+        cmocka_unit_test(a_client_that_stops_reading_is_cut_and_its_response_called_incomplete),
         cmocka_unit_test(a_client_that_ends_half_way_is_closed_at_once),
         cmocka_unit_test(a_client_that_shuts_its_side_down_gets_its_response),
         cmocka_unit_test(slow_clients_cost_others_nothing),
         cmocka_unit_test(one_connection_too_many_gets_503_and_harms_no_other),
         cmocka_unit_test(a_log_that_is_not_read_delays_no_request),
+        cmocka_unit_test(a_huge_chunk_extension_or_trailer_is_refused_and_forgotten),
         cmocka_unit_test(headers_over_the_limit_get_431),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

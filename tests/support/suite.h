@@ -9,6 +9,10 @@
 extern struct service suite_service;
 extern struct client suite_client; /* of that server */
 
+/* Whether that server runs on a libmicrohttpd below 1.0, which reads heads otherwise, and on which
+ * a chunked body is the last of its connection. */
+extern bool suite_has_old_library;
+
 /* Set-up and tear-down of a group of tests that any running server must pass. */
 int suite_open(void **state);
 int suite_close(void **state);

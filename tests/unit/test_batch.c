@@ -51,7 +51,7 @@ static char *end(struct exchange *exchange, struct response *response)
     while (!exchange_respond(exchange, response)) continue;
     assert_true(response->status == 200 || response->body != RESPONSE_PRODUCED);
     char *text = decode_body(response, room);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     assert_int_equal(atomic_load(&service.budget.used), 0);
     return text;
 }
@@ -250,7 +250,7 @@ static void long_lines_wait_as_short_ones_do(void **state)
             }
             response_discard(&response);
         }
-        exchange_close(exchange, EXCHANGE_CUT);
+        exchange_close(exchange, false, 0);
         assert_int_equal(atomic_load(&service.budget.used), 0);
     }
     text_free(&body);
@@ -336,7 +336,7 @@ static size_t held_by(const struct text *body, size_t bound)
     while (!exchange_respond(exchange, &response)) continue;
     size_t held = atomic_load(&service.budget.used);
     response_discard(&response);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     assert_int_equal(atomic_load(&service.budget.used), 0);
     return held;
 }
@@ -458,7 +458,7 @@ static void a_large_batch_is_taken_in_many_turns(void **state)
                             sizeof piece);
         }
         response_discard(&response);
-        exchange_close(exchange, EXCHANGE_COMPLETE);
+        exchange_close(exchange, true, 0);
         assert_int_equal(atomic_load(&service.budget.used), 0);
         text_free(&body);
     }

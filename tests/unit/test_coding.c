@@ -92,7 +92,7 @@ static unsigned status_of(const struct body *body, struct sink *sink)
                                  .budget = &budget,
                                  .refuse = problem_respond,
                                  .decoded = &decoded};
-    sink->work = (struct work){receive, respond, close_sink};
+    sink->work = (struct work){receive, respond, close_sink, NULL};
     struct work *work = coding_decode(body->coding, &sink->work, &terms);
     assert_non_null(work);
     for (size_t at = 0; at < body->length;) {

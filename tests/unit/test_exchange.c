@@ -38,7 +38,7 @@ static unsigned status_of(const struct head *head, const char *body, bool urgent
         free(text);
     }
     response_discard(&response);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     assert_int_equal(atomic_load(&service.budget.used), 0);
     return response.status;
 }
@@ -159,12 +159,9 @@ static void heads_that_could_be_read_in_two_ways_are_refused_at_once(void **stat
     assert_int_equal(status_of(&old, "", false, "ok"), 200);
 }
 
-static void a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once(void **state)
+static void a_head_with_a_name_that_is_no_token_is_refused_at_once(void **state)
 {
-    /* What libmicrohttpd makes of "Content-Length:\r\n 5", "Content-Length : 5", " Host: a" and ":
-     * a". */
-    static const char *const names[] = {
-        "Content-Length5", "Content-Length ", " Host", "", "Transfer-Encodingchunked", "a\tb"};
+    static const char *const names[] = {"Content-Length ", " Host", "", "a\tb", "a:b", "\x80"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct head head = head_of("POST", "/mse");
@@ -188,7 +185,7 @@ static void a_refusal_has_the_form_of_the_path(void **state)
     struct head infer = head_of("POST", "/v2/models/mse/infer");
     assert_int_equal(status_of(&infer, good, false, form), 422);
     struct head folded = infer;
-    folded.has_bad_name = true;
+    head_add(&folded, "a b", "");
     assert_int_equal(status_of(&folded, "", true, form), 400);
     struct head announced = infer;
     announced.content_length = "101";
@@ -245,7 +242,7 @@ static const char *challenge_to(const char *authorization)
     exchange_receive(exchange, good, strlen(good));
     while (!exchange_respond(exchange, &response)) continue;
     response_discard(&response);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     const char *challenge = response_find_header(&response, "WWW-Authenticate");
     assert_int_equal(response.status, challenge != NULL ? 401 : 200);
     return challenge;
@@ -312,7 +309,7 @@ static void only_pages_of_allowed_origins_may_call(void **state)
         }
         struct exchange *exchange = exchange_open(&service, &head);
         assert_true(exchange_respond(exchange, &response));
-        exchange_close(exchange, EXCHANGE_COMPLETE);
+        exchange_close(exchange, true, 0);
         const char *told = response_find_header(&response, "Access-Control-Allow-Origin");
         const char *methods = response_find_header(&response, "Access-Control-Allow-Methods");
         const char *varies = response_find_header(&response, "Vary");
@@ -338,7 +335,7 @@ int main(void)
         cmocka_unit_test(a_client_that_expects_continue_is_refused_at_once),
         cmocka_unit_test(a_body_over_the_limit_is_refused_when_it_is_announced_or_passed),
         cmocka_unit_test(heads_that_could_be_read_in_two_ways_are_refused_at_once),
-        cmocka_unit_test(a_head_whose_lines_are_folded_or_misnamed_is_refused_at_once),
+        cmocka_unit_test(a_head_with_a_name_that_is_no_token_is_refused_at_once),
         cmocka_unit_test(a_refusal_has_the_form_of_the_path),
         cmocka_unit_test(a_draining_server_takes_no_new_work),
         cmocka_unit_test(only_pages_of_allowed_origins_may_call),

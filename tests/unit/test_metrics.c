@@ -15,7 +15,8 @@
 
 static const char *const names[] = {"/mse", "/healthz", "/readyz"};
 
-static const struct metrics_gauges gauges = {.routes = names,
+static const struct metrics_gauges gauges = {.libmicrohttpd = "1.0.1",
+                                             .routes = names,
                                              .route_count = 3,
                                              .requests = 3,
                                              .connections = 7,

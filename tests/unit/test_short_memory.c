@@ -87,7 +87,7 @@ static unsigned status_of(const char *target, const char *content_type, const st
     }
     while (!exchange_respond(exchange, &answer)) continue;
     consume(&answer);
-    exchange_close(exchange, EXCHANGE_COMPLETE);
+    exchange_close(exchange, true, 0);
     return answer.status;
 }
 
