@@ -1,6 +1,6 @@
 # The image that `docker run -p 8080:8080 mse-server` deploys: the server, the libraries it needs, and nothing else.
 
-FROM debian:bookworm AS build
+FROM debian:trixie AS build
 WORKDIR /mse-server
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make
 COPY tools/deps tools/

@@ -46,7 +46,8 @@ static void expect_all(const struct row *rows, size_t count, const char *slug)
         client_expect(&suite_client, good_body, good_response);
         text_free(&body);
     }
-    assert_int_equal(suite_client.connections, 1);
+    /* below 1.0 libmicrohttpd's connections end with a chunked body */
+    if (!suite_has_old_library) assert_int_equal(suite_client.connections, 1);
 }
 
 static void every_proper_prefix_of_a_request_is_malformed_at_its_length(void **state)

@@ -5,6 +5,7 @@
 #include "support/client.h"
 #include "support/cmocka_all.h"
 #include "support/service.h"
+#include "support/wire.h"
 
 extern struct service suite_service;
 extern struct client suite_client; /* of that server */
@@ -12,6 +13,9 @@ extern struct client suite_client; /* of that server */
 /* Whether that server runs on a libmicrohttpd below 1.0, which reads heads otherwise, and on which
  * a chunked body is the last of its connection. */
 extern bool suite_has_old_library;
+
+/* After the response to a chunked request: connects anew where that has ended the connection. */
+void suite_go_on(struct wire *wire);
 
 /* Set-up and tear-down of a group of tests that any running server must pass. */
 int suite_open(void **state);
