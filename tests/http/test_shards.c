@@ -256,7 +256,7 @@ static void a_partial_has_no_reduction_gradients_or_whole(void **state)
                                                         .content_type = "application/json"}),
             422, rows[i].slug, rows[i].pointer, -1);
     }
-    assert_int_equal(suite_client.connections, 1);
+    if (!suite_has_old_library) assert_int_equal(suite_client.connections, 1);
 }
 
 static void elements_of_weight_zero_have_a_partial_and_no_mean(void **state)
@@ -310,7 +310,7 @@ static void a_whole_that_a_shard_is_no_part_of_is_refused(void **state)
                         "\"0x9p+0\"}}",
                   "{\"loss\":3,\"gradients\":{\"predictions\":[0.6666666666666666,"
                   "2.6666666666666665],\"targets\":[-0.6666666666666666,-2.6666666666666665]}}");
-    assert_int_equal(suite_client.connections, 1);
+    if (!suite_has_old_library) assert_int_equal(suite_client.connections, 1);
 }
 
 static void a_merge_says_which_line_is_wrong_and_the_connection_is_kept(void **state)
@@ -326,7 +326,7 @@ static void a_merge_says_which_line_is_wrong_and_the_connection_is_kept(void **s
                             sizeof ZERO "\n\n{\"elements\":2,}" - 2);
     response_expect_problem(merge("\n"), 422, "no-line", NULL, -1);
     client_expect(&suite_client, good_body, good_response);
-    assert_int_equal(suite_client.connections, 1);
+    if (!suite_has_old_library) assert_int_equal(suite_client.connections, 1);
 }
 
 static void media_types_are_those_of_ndjson_and_of_curl(void **state)

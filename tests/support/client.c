@@ -119,6 +119,15 @@ struct response client_post(struct client *client, const char *body)
     return client_send(client, (struct request){.body = body, .content_type = "application/json"});
 }
 
+bool client_has_old_library(struct client *client)
+{
+    struct response metrics = client_send(client, (struct request){.path = "/metrics"});
+    assert_non_null(strstr(metrics.body.bytes, ",libmicrohttpd=\""));
+    bool is_old = strstr(metrics.body.bytes, ",libmicrohttpd=\"0.") != NULL;
+    response_free(&metrics);
+    return is_old;
+}
+
 uint64_t client_metric(struct client *client, const char *name)
 {
     char line[128];

@@ -48,6 +48,10 @@ struct response client_send(struct client *client, struct request request);
 /* Posts a text to /mse as application/json. */
 struct response client_post(struct client *client, const char *body);
 
+/* Whether the server runs on a libmicrohttpd below 1.0, which reads heads otherwise, and on which a
+ * chunked body is the last of its connection. */
+bool client_has_old_library(struct client *client);
+
 /* A sample without labels of /metrics. */
 uint64_t client_metric(struct client *client, const char *name);
 

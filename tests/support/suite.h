@@ -10,8 +10,7 @@
 extern struct service suite_service;
 extern struct client suite_client; /* of that server */
 
-/* Whether that server runs on a libmicrohttpd below 1.0, which reads heads otherwise, and on which
- * a chunked body is the last of its connection. */
+/* client_has_old_library of that server. */
 extern bool suite_has_old_library;
 
 /* After the response to a chunked request: connects anew where that has ended the connection. */
