@@ -240,11 +240,12 @@ static const struct tensor *read_numbers(struct decoder *decoder, const struct e
                                          const char *key, const cJSON *array)
 {
     static const struct tensor empty = {.rank = 1};
-    const struct tensor *numbers = NULL;
-    if (cJSON_IsArray(array) && array->child == NULL) numbers = &empty;
-    if (cJSON_IsArray(array) && cJSON_IsNumber(array->child))
-        numbers = &decoder->reader.tensors[array->child->valueint];
-    if (numbers != NULL && numbers->rank == 1) return numbers;
+    const cJSON *index = cJSON_IsArray(array) ? array->child : NULL;
+    if (cJSON_IsArray(array) && index == NULL) return &empty;
+    if (index != NULL && cJSON_IsNumber(index)) {
+        const struct tensor *numbers = &decoder->reader.tensors[index->valueint];
+        if (numbers->rank == 1) return numbers;
+    }
     MALFORM(decoder, "The tensor \"%." QUOTE_MAX "s\" must have \"%s\", an array of integers.",
             entry->name, key);
     return NULL;
