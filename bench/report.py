@@ -140,7 +140,7 @@ def bars(results, measured):
     def times_faster(theirs, ours):
         return theirs / ours if theirs and ours else None
 
-    value = against("transport", "file")
+    value = against("transport", "safetensors")
     yield f"{LARGEST:,} elements in safetensors files, time against the transport alone", 1.4, value, False
     value = against("transport", "inference")
     yield f"{LARGEST:,} elements in the Open Inference Protocol, time against the transport alone", 1.5, value, False

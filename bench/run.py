@@ -12,8 +12,7 @@ import statistics
 import sys
 import time
 
-import files
-import inference
+import binary
 import measure
 import picture
 import report
@@ -143,10 +142,9 @@ def measure_peers(plan, results):
     measure_lines(peers[0], plan, results)
     for peer in peers:
         peer.stop()
-    say("safetensors files")
-    files.measure_files(plan.rounds, plan.one_seconds, results)
-    say("Open Inference Protocol")
-    inference.measure_inference(plan.rounds, plan.one_seconds, results)
+    for key in binary.FORMATS:
+        say(f"{LARGEST:,} elements, {key}")
+        binary.measure_binary(key, plan.rounds, plan.one_seconds, results)
     return peers
 
 

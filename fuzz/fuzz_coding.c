@@ -94,7 +94,7 @@ static void take(void *to, const char *bytes, size_t length)
 static void decode(struct input input, enum coding coding, size_t part)
 {
     static struct bytes plain, received;
-    struct sink sink = {{receive, respond, close_sink}, &received, part};
+    struct sink sink = {{receive, respond, close_sink, NULL}, &received, part};
     plain.length = received.length = 0;
     struct response response;
     uint64_t decoded = 0;
