@@ -148,7 +148,7 @@ static const struct {
     [ELEMENT_U32] = {4, widen_u32}, [ELEMENT_U64] = {8, widen_u64},
 };
 
-size_t element_size(enum element_type type)
+size_t elements_size_of(enum element_type type)
 {
     return types[type].size;
 }

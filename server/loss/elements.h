@@ -29,7 +29,7 @@ enum element_type {
 #define ELEMENT_SIZE_MAX 8 /* bytes of the largest element */
 
 /* Bytes of one element. */
-size_t element_size(enum element_type type);
+size_t elements_size_of(enum element_type type);
 
 struct elements {
     enum element_type type;

@@ -225,7 +225,7 @@ static bool read_blob(const struct reading *reading, const struct input *input)
 {
     const char *name = input->name->valuestring;
     const cJSON *size = input->binary_data_size;
-    uint64_t expected = (uint64_t)input->elements * element_size(input->type);
+    uint64_t expected = (uint64_t)input->elements * elements_size_of(input->type);
     if (!cJSON_IsNumber(size))
         return REFUSE(reading, WRONG_TYPE, "binary_data_size of input \"%s\" must be an integer.",
                       name);

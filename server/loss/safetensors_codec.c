@@ -274,7 +274,7 @@ static uint64_t integer_of(double value)
 static void read_shape(struct decoder *decoder, const struct entry *entry,
                        const struct tensor *shape)
 {
-    uint64_t length = entry->type < ELEMENT_TYPES ? element_size(entry->type) : 1;
+    uint64_t length = entry->type < ELEMENT_TYPES ? elements_size_of(entry->type) : 1;
     bool overflows = false;
     for (size_t i = 0; i < shape->length; i++)
         overflows |= __builtin_mul_overflow(length, integer_of(shape->values[i]), &length);

@@ -331,7 +331,7 @@ static void no_call_decodes_more_than_a_step(void **state)
 {
     enum { LENGTH = 1 << 26, STEP = (256 + 64) << 10 };
     struct text zipped = {0};
-    struct sink sink = {.work = {receive, respond, close_sink}};
+    struct sink sink = {.work = {receive, respond, close_sink, NULL}};
     uint64_t decoded = 0;
     struct coding_terms terms = {UINT64_MAX, &budget, problem_respond, &decoded};
     (void)state;
@@ -357,7 +357,7 @@ static void no_call_decodes_more_than_a_step(void **state)
 
 static void what_a_decoder_needs_is_charged_and_refused_past_the_budget(void **state)
 {
-    struct sink sink = {.work = {receive, respond, close_sink}};
+    struct sink sink = {.work = {receive, respond, close_sink, NULL}};
     struct tensor_budget small = {.limit = 1 << 16};
     uint64_t decoded = 0;
     struct coding_terms terms = {UINT64_MAX, &small, problem_respond, &decoded};

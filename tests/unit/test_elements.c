@@ -51,7 +51,7 @@ static double expected_of(enum element_type type, uint64_t bits)
     case ELEMENT_BF16:
         return float_of(bits, 8, 7);
     default:
-        return integer_of(bits, element_size(type), type <= ELEMENT_I64);
+        return integer_of(bits, elements_size_of(type), type <= ELEMENT_I64);
     }
 }
 
@@ -71,7 +71,7 @@ static void expect(enum element_type type, const uint64_t *bits, size_t n)
     struct tensor_budget budget = {.limit = SIZE_MAX};
     struct tensor tensor;
     struct elements elements;
-    size_t size = element_size(type);
+    size_t size = elements_size_of(type);
     unsigned char *bytes = malloc(n * size);
     bool has_non_finite = false;
     assert_non_null(bytes);
@@ -99,7 +99,7 @@ static void every_value_of_8_and_16_bits_is_exact(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(bits); i++) bits[i] = i;
     for (int type = 0; type < ELEMENT_TYPES; type++) {
-        size_t size = element_size((enum element_type)type);
+        size_t size = elements_size_of((enum element_type)type);
         if (size <= 2) expect((enum element_type)type, bits, (size_t)1 << 8 * size);
     }
 }
@@ -134,7 +134,7 @@ static void wider_values_are_exact_and_integers_of_64_bits_nearest(void **state)
     uint64_t random = 1;
     (void)state;
     for (int type = 0; type < ELEMENT_TYPES; type++) {
-        size_t size = element_size((enum element_type)type);
+        size_t size = elements_size_of((enum element_type)type);
         uint64_t mask = UINT64_MAX >> (64 - 8 * size);
         for (size_t i = 0; i < COUNT(edges); i++) {
             expect((enum element_type)type, &(uint64_t){edges[i] & mask}, 1);
@@ -196,7 +196,8 @@ static void no_cut_changes_an_element(void **state)
                 assert_true(elements_add(&elements, bytes, first));
                 assert_true(elements_add(&elements, bytes + first, second - first));
                 assert_true(elements_add(&elements, bytes + second, sizeof bytes - second));
-                assert_int_equal(cut.length, sizeof bytes / element_size((enum element_type)type));
+                assert_int_equal(cut.length,
+                                 sizeof bytes / elements_size_of((enum element_type)type));
                 assert_int_equal(cut.length, whole.length);
                 assert_memory_equal(cut.values, whole.values, cut.length * sizeof(double));
                 tensor_free(&whole);
