@@ -198,7 +198,8 @@ static void a_client_that_stops_reading_is_cut_and_its_response_called_incomplet
     service_await_line(&service, " incomplete");
     client_init(&client, &service);
     assert_int_equal(client_metric(&client, "mse_http_responses_incomplete_total"), 1);
-    assert_int_equal(client_metric(&client, "mse_tensor_memory_bytes"), 0);
+    while (client_metric(&client, "mse_tensor_memory_bytes") > 0)
+        continue; /* until the response has been freed, too */
     wire_close(&wire);
     client_free(&client);
     service_close(&service);
