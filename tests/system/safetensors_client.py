@@ -162,7 +162,26 @@ def not_finite_and_refused_types_are_named(connection):
         assert response.status == 422 and b'The tensor \\"predictions\\" has the dtype' in response.body, response.body
 
 
+def a_shard_of_a_whole_gets_what_one_request_gives(connection):
+    chance = np.random.default_rng(7)
+    tensors = {'predictions': chance.random(100), 'targets': chance.random(100)}
+    connection.request('POST', '/mse/partial', safetensors.numpy.save(tensors), {'Content-Type': TYPE})
+    whole = connection.getresponse().read().decode()
+    together = safetensors.numpy.load(post(connection, safetensors.numpy.save(tensors)).body)
+    for part in (slice(0, 37), slice(37, 100)):
+        shard = {name: values[part] for name, values in tensors.items()}
+        response = post(connection, safetensors.numpy.save(shard, metadata={'whole': whole}))
+        assert response.status == 200, response.body
+        result = safetensors.numpy.load(response.body)
+        assert result['loss'].tobytes() == together['loss'].tobytes()
+        for name in ('gradients.predictions', 'gradients.targets'):
+            assert result[name].tobytes() == together[name][part].tobytes(), name
+    response = post(connection, safetensors.numpy.save(shard, metadata={'whole': '{"elements":1}'}))
+    assert response.status == 422 and json.loads(response.body)['pointer'].startswith('/__metadata__/whole'), response.body
+
+
 CHECKS = [
+    a_shard_of_a_whole_gets_what_one_request_gives,
     every_pair_of_types_gives_the_exact_result,
     every_half_is_the_number_that_it_is,
     every_bfloat16_is_the_number_that_it_is,
