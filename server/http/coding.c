@@ -231,9 +231,16 @@ static void refuse(const struct decoder *decoder, struct response *response)
     decoder->terms.refuse(&problem, response);
 }
 
+static bool is_refused(const struct work *work)
+{
+    const struct work *inner = ((const struct decoder *)work)->inner;
+    return inner != NULL && inner->is_refused != NULL && inner->is_refused(inner);
+}
+
 static bool respond(struct work *work, struct response *response)
 {
     struct decoder *decoder = (struct decoder *)work;
+    if (is_refused(work)) return decoder->inner->respond(decoder->inner, response);
     decoder->stream.avail_in = 0;
     if (!advance(decoder)) return false;
     if (decoder->inner != NULL && !decoder->is_at_end) fail(decoder, DECODER_TRUNCATED);
@@ -258,7 +265,7 @@ struct work *coding_decode(enum coding coding, struct work *inner, const struct 
     if (decoder != NULL) {
         decoder->stream = (z_stream){.zalloc = allocate, .zfree = release};
         if (inflateInit2(&decoder->stream, window_bits(coding)) == Z_OK) {
-            decoder->work = (struct work){receive, respond, close_work, NULL};
+            decoder->work = (struct work){receive, respond, close_work, is_refused};
             decoder->inner = inner;
             decoder->terms = *terms;
             decoder->coding = coding;
