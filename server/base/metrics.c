@@ -40,6 +40,7 @@ static struct {
     _Atomic uint64_t nanoseconds[METRICS_ROUTES_MAX][2]; /* of those that failed, that succeeded */
     _Atomic uint64_t last[METRICS_ROUTES_MAX];           /* by clock_nanoseconds */
     _Atomic uint64_t incomplete;
+    _Atomic uint64_t formats[METRICS_FORMATS];
     _Atomic uint64_t bytes_received, bytes_decoded, bytes_sent, elements;
 } counters;
 
@@ -56,6 +57,11 @@ static uint64_t value(const _Atomic uint64_t *counter)
 static bool is_success(unsigned status)
 {
     return status >= 200 && status < 300;
+}
+
+void metrics_count_format(enum metrics_format format)
+{
+    add(&counters.formats[format], 1);
 }
 
 void metrics_count_request(const struct metrics_request *request)
@@ -152,6 +158,20 @@ static void print_durations(FILE *out, const struct metrics_gauges *gauges)
     }
 }
 
+static void print_formats(FILE *out)
+{
+    static const char *const names[METRICS_FORMATS] = {[METRICS_JSON] = "json",
+                                                       [METRICS_NDJSON] = "ndjson",
+                                                       [METRICS_SAFETENSORS] = "safetensors",
+                                                       [METRICS_INFERENCE] = "inference"};
+    print_head(out, "mse_requests_by_format_total", "counter",
+               "Requests whose body was read, by its format.");
+    for (size_t i = 0; i < METRICS_FORMATS; i++) {
+        fprintf(out, "mse_requests_by_format_total{format=\"%s\"} %" PRIu64 "\n", names[i],
+                value(&counters.formats[i]));
+    }
+}
+
 static void print_refusals(FILE *out)
 {
     print_head(out, "mse_refusals_total", "counter",
@@ -186,6 +206,7 @@ char *metrics_print(const struct metrics_gauges *gauges, size_t *length)
     if (out == NULL) return NULL;
     print_requests(out, gauges);
     print_durations(out, gauges);
+    print_formats(out);
     print_refusals(out);
     print_one(out, "mse_http_responses_incomplete_total", "counter",
               "Responses whose connection was lost while they were sent.",

@@ -26,6 +26,15 @@ struct metrics_request {
     uint64_t elements;       /* of its predictions */
 };
 
+/* In which format a body of numbers is sent. */
+enum metrics_format {
+    METRICS_JSON,
+    METRICS_NDJSON,
+    METRICS_SAFETENSORS,
+    METRICS_INFERENCE, /* the Open Inference Protocol */
+    METRICS_FORMATS
+};
+
 /* What the server is and holds at the moment. */
 struct metrics_gauges {
     const char *libmicrohttpd; /* its version */
@@ -35,6 +44,9 @@ struct metrics_gauges {
     size_t connections, connections_limit, connections_kept, connections_kept_limit;
     size_t tensor_bytes, tensor_bytes_limit;
 };
+
+/* A request whose body is going to be read in this format. */
+void metrics_count_format(enum metrics_format format);
 
 void metrics_count_request(const struct metrics_request *request);
 

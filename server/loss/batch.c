@@ -166,6 +166,7 @@ static struct work *open_work(struct service *service, const struct head *head,
     batch->budget = &service->budget;
     batch->outcomes = outcomes;
     batch->has_job = false;
+    metrics_count_format(batch_codec.format);
     begin_line(batch);
     return &batch->work;
 }
@@ -173,5 +174,7 @@ static struct work *open_work(struct service *service, const struct head *head,
 static const char *const requests[] = {"application/x-ndjson", "application/jsonl",
                                        "application/ndjson", NULL};
 
-const struct codec batch_codec = {
-    .media_type = "application/x-ndjson", .requests = requests, .open = open_work};
+const struct codec batch_codec = {.format = METRICS_NDJSON,
+                                  .media_type = "application/x-ndjson",
+                                  .requests = requests,
+                                  .open = open_work};

@@ -4,6 +4,7 @@
 #ifndef CODEC_H
 #define CODEC_H
 
+#include "base/metrics.h"
 #include "http/head.h"
 #include "http/problem.h"
 #include "http/response.h"
@@ -17,6 +18,7 @@ struct service;
 struct work;
 
 struct codec {
+    enum metrics_format format;  /* as metrics call it */
     const char *media_type;      /* of a response */
     const char *const *requests; /* Content-Types of requests, NULL at their end */
     bool takes_unnamed;          /* also requests without a Content-Type */

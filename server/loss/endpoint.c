@@ -156,6 +156,7 @@ struct work *endpoint_begin(struct service *service, const struct head *head,
     endpoint->response_codec = response_codec;
     endpoint->is_negotiated = head->accepts > 0;
     endpoint->has_job = false;
+    metrics_count_format(request_codec->format);
     request_codec->begin(endpoint->decoder, head, &service->budget);
     return &endpoint->work;
 }

@@ -340,7 +340,8 @@ static bool respond(struct result *result, const void *decoder, struct response 
 static const char *const requests[] = {"application/json", "application/x-www-form-urlencoded",
                                        NULL};
 
-const struct codec json_codec = {.media_type = "application/json",
+const struct codec json_codec = {.format = METRICS_JSON,
+                                 .media_type = "application/json",
                                  .requests = requests,
                                  .takes_unnamed = true,
                                  .decoder_size = sizeof(struct json_reader),

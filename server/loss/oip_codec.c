@@ -564,7 +564,8 @@ static bool respond(struct result *result, const void *context, struct response 
     return true;
 }
 
-const struct codec oip_codec = {.media_type = "application/json",
+const struct codec oip_codec = {.format = METRICS_INFERENCE,
+                                .media_type = "application/json",
                                 .sends_memory = true,
                                 .decoder_size = sizeof(struct decoder),
                                 .begin = begin,

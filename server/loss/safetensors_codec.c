@@ -790,7 +790,8 @@ static bool respond(struct result *result, const void *decoder, struct response 
 static const char *const requests[] = {"application/safetensors", "application/x-safetensors",
                                        "application/vnd.safetensors", NULL};
 
-const struct codec safetensors_codec = {.media_type = "application/safetensors",
+const struct codec safetensors_codec = {.format = METRICS_SAFETENSORS,
+                                        .media_type = "application/safetensors",
                                         .requests = requests,
                                         .sends_memory = true,
                                         .decoder_size = sizeof(struct decoder),

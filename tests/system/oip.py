@@ -134,6 +134,20 @@ def triton_sets_parameters():
     fails(lambda: client.infer('mse', triton_inputs(), parameters={'x': 1}), 422, 'unknown parameter "x"')
 
 
+def triton_compresses_both_ways():
+    ones = [triton_input(name, [1.5] * 1000, binary=binary) for binary in (True, False)
+            for name in ('predictions', 'targets')]
+    with service.Service('--compress') as other:
+        packing = triton.InferenceServerClient(other.address)
+        for algorithm in ('gzip', 'deflate'):
+            for inputs in (ones[:2], ones[2:]):
+                result = packing.infer('mse', inputs, request_compression_algorithm=algorithm,
+                                       response_compression_algorithm=algorithm)
+                check(result, (np.zeros(1), np.zeros(1000), np.zeros(1000)))
+        packing.close()
+        assert other.metrics()['mse_http_request_decoded_bytes_total'] > other.metrics()['mse_http_request_bytes_total']
+
+
 def triton_moves_a_million_elements():
     random = np.random.default_rng(1)
     predictions, targets = random.random(1000000), random.random(1000000)
@@ -257,6 +271,7 @@ with service.Service() as server:
                  triton_mixes_datatypes_forms_and_shapes,
                  triton_gets_its_id_back_and_only_the_outputs_it_wants,
                  triton_sets_parameters,
+                 triton_compresses_both_ways,
                  triton_moves_a_million_elements,
                  triton_shows_what_is_wrong,
                  triton_sends_many_at_once,

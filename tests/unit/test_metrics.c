@@ -95,6 +95,9 @@ static void the_histogram_is_cumulative(void **state)
 static void refusals_and_gauges_are_printed(void **state)
 {
     (void)state;
+    metrics_count_format(METRICS_NDJSON);
+    assert_line("mse_requests_by_format_total{format=\"ndjson\"} 1");
+    assert_line("mse_requests_by_format_total{format=\"json\"} 0");
     refusal_note(REFUSAL_TIMEOUT);
     assert_line("mse_refusals_total{reason=\"timeout\"} 1");
     assert_line("mse_refusals_total{reason=\"memory\"} 0");
@@ -121,7 +124,7 @@ static void every_metric_has_its_type_once_before_its_samples(void **state)
             fail_msg("\"%s\" stands below the type of %s", line, name);
         }
     }
-    assert_int_equal(types, 22);
+    assert_int_equal(types, 23);
     free(text);
 }
 
