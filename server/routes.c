@@ -48,7 +48,7 @@ static void respond_readiness(struct service *service, const struct head *head,
     response->refusal = REFUSAL_NONE; /* a probe has been served */
 }
 
-/* A file of the page. A browser that has it already is told so (RFC 9110, section 13.1.2). */
+/* A file of the page. 304 where the browser has it already (RFC 9110, section 13.1.2). */
 static void respond_file(struct service *service, const struct head *head,
                          struct response *response)
 {

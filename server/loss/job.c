@@ -262,7 +262,7 @@ static void negate(const struct job *job, const struct slice *s)
     }
 }
 
-/* The exact sums of all elements that there are; NULL: those of this one slice, not yet taken. */
+/* The exact sums of all elements; NULL: those of this one slice, not yet taken. */
 static const struct mse_accumulator *sums_of(const struct job *job)
 {
     if (job->request.whole != NULL) return job->request.whole;

@@ -189,7 +189,7 @@ static void close_work(struct work *work)
 
 /* ---- the head */
 
-/* NDJSON; what curl says of a body unless it is told, and nothing at all, are taken for it. */
+/* NDJSON, also where there is no Content-Type, or the one that curl sends by default. */
 static bool is_taken(const struct head *head)
 {
     static const char *const types[] = {"application/x-ndjson", "application/jsonl",

@@ -221,7 +221,7 @@ static void end(void *context)
     json_reader_free(&decoder->reader);
 }
 
-/* ---- what a client is told */
+/* ---- faults in words */
 
 /* "targets[3]", or "targets[1,0]"; "targets" where index is REQUEST_ALL. */
 static void write_place(char *place, size_t size, const char *name, const struct tensor *tensor,

@@ -594,7 +594,7 @@ static void end(void *context)
     json_reader_free(&decoder->reader);
 }
 
-/* ---- what a client is told */
+/* ---- faults in words */
 
 /* "element [1,0] of the tensor "targets"". */
 static void write_place(char *place, size_t size, enum request_input input,

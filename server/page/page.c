@@ -23,7 +23,8 @@ enum { EMBEDDED = 4, FILES = EMBEDDED + 1 + PROBLEM_TYPES };
 static struct page_file files[FILES];
 static pthread_once_t files_made = PTHREAD_ONCE_INIT;
 
-/* 64 bits of FNV-1a: enough to tell one build's file from another's; it guards against nobody. */
+/* 64 bits of FNV-1a: enough to tell one build's file from another's; it need not resist an
+ * attacker. */
 static uint64_t hash(const char *bytes, size_t length)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
