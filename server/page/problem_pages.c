@@ -170,7 +170,8 @@ static const struct problem_page pages[PROBLEM_TYPES] = {
         {"An element of a binary format is NaN or infinite, and its weight is not 0. The mean "
          "squared "
          "error of such numbers is none.",
-         "{\"targets\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]},...}",
+         "POST /mse HTTP/1.1\nHost: localhost\nContent-Type: application/safetensors\n\n"
+         "(a file whose targets are 0 and NaN)",
          "Find where the number comes from. An element that does not count can be given the weight "
          "0, whatever it is.",
          NULL},
@@ -196,10 +197,12 @@ static const struct problem_page pages[PROBLEM_TYPES] = {
         {"A partial, the exact sums of some elements, is not one: a sum is not written in its one "
          "canonical form, or no elements have such sums, or it cannot be the whole of this "
          "request.",
-         "{\"elements\":1,\"weight_sum\":\"0x0p+0\",\"loss_sum\":\"0x1p+0\"}",
+         "{\"predictions\":[1],\"targets\":[0],"
+         "\"whole\":{\"elements\":1,\"weight_sum\":\"0x0p+0\",\"loss_sum\":\"0x1p+0\"}}",
          "Pass on what <code>POST /mse/partial</code> and <code>POST /mse/merge</code> return, "
          "unchanged. <code>pointer</code> is the member at fault.",
-         NULL},
+         "{\"predictions\":[1],\"targets\":[0],"
+         "\"whole\":{\"elements\":1,\"weight_sum\":\"0x1p+0\",\"loss_sum\":\"0x1p+0\"}}"},
     [PROBLEM_NEGATIVE_WEIGHT] =
         {"A weight is below 0. A loss with negative weights has no minimum.",
          "{\"predictions\":[1,2],\"targets\":[0,0],\"weights\":[1,-1]}",
