@@ -8,7 +8,7 @@ const targets = [0.22826323087895561, 0.29371404638882936];
 
 async function call(name: string, body: components['schemas']['MseRequest']) {
   const { data, error } = await client.POST('/mse', { body });
-  if (data) console.log(name, JSON.stringify(data));
+  if (!error) console.log(name, JSON.stringify(data));
   else if (error.type === '/problems/shape-mismatch') console.log(name, JSON.stringify(error.pointer));
 }
 
