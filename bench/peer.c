@@ -29,8 +29,8 @@ int peer_serve(const char *port, const char *threads, MHD_AccessHandlerCallback 
     signal(SIGPIPE, SIG_IGN);
 
     int listener = listener_open((struct sockaddr *)&address, sizeof address);
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, handle, context, MHD_OPTION_NOTIFY_COMPLETED, complete, context,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
