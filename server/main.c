@@ -42,6 +42,10 @@
 /* Milliseconds between two looks at connections that may be overdue. */
 #define EXPIRY_TICK 200
 
+/* The same while there seems to be no connection: an event loop that is short of processor time may
+ * not have counted one yet that was handed to it. */
+#define QUIET_TICK 1000
+
 /* Milliseconds to wait when no descriptor is left for those that want to connect. */
 #define NO_DESCRIPTOR_PAUSE 50
 
@@ -222,9 +226,8 @@ static void serve(struct server *server)
     struct pollfd events[] = {{.fd = server->signals, .events = POLLIN},
                               {.fd = server->listener, .events = POLLIN}};
     for (;;) {
-        /* An event loop has not yet counted a connection that was just handed to it. */
         bool is_quiet = events[1].revents == 0 && atomic_load(&server->connections.count) == 0;
-        if (poll(events, 2, is_quiet ? -1 : EXPIRY_TICK) < 0) continue;
+        if (poll(events, 2, is_quiet ? QUIET_TICK : EXPIRY_TICK) < 0) continue;
         connections_expire(&server->connections);
         if (events[0].revents != 0 && await_signal(server, 0)) return;
         if (events[1].revents != 0 && !listener_accept(server->listener, take, server)) {
