@@ -11,7 +11,7 @@
 #include <string.h>
 
 _Static_assert(DECIMAL_RUN_NUMBER_MAX == JSON_READER_NUMBER_MAX,
-               "a long number is told wherever it is cut");
+               "both refuse a number of the same length");
 _Static_assert(JSON_READER_TENSORS_MAX <= 10, "a tensor's index is written with one digit");
 
 enum state {

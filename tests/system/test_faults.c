@@ -104,8 +104,8 @@ static void the_server_outlives_memory_that_fails(void **state)
     }
 }
 
-/* Bodies that need more than there is are refused; smaller ones are answered before, between and
- * after them. */
+/* Bodies too large for the address space are refused; smaller ones are answered before, between
+ * and after them. */
 static void the_server_outlives_an_address_space_that_is_spent(void **state)
 {
     struct service service;
