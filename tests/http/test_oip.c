@@ -209,6 +209,29 @@ static bool all_finite(const double *values, size_t n)
     return true;
 }
 
+/* Bit i of binary: whether output i was asked for as binary data. */
+static void expect_outputs(const struct response *response, const double *losses, size_t loss_count,
+                           const double *predictions, const double *targets, size_t n,
+                           unsigned binary)
+{
+    assert_int_equal(response->status, 200);
+    char length[24];
+    bool has_length =
+        response_header(response, "Inference-Header-Content-Length", length, sizeof length);
+    assert_int_equal(has_length, binary != 0);
+    response_has_header(response, "Content-Type",
+                        binary != 0 ? "application/octet-stream" : "application/json");
+    size_t json_length = has_length ? strtoul(length, NULL, 10) : response->body.length;
+    const char *blob = response->body.bytes + json_length;
+    cJSON *document = cJSON_ParseWithLength(response->body.bytes, json_length);
+    const cJSON *output = cJSON_GetObjectItemCaseSensitive(document, "outputs")->child;
+    expect_output(output, losses, loss_count, (binary & 1) != 0, &blob);
+    expect_output(output->next, predictions, n, (binary & 2) != 0, &blob);
+    expect_output(output->next->next, targets, n, (binary & 4) != 0, &blob);
+    assert_ptr_equal(blob, response->body.bytes + response->body.length);
+    cJSON_Delete(document);
+}
+
 static void every_number_has_the_oracles_bits_in_json_and_in_binary(void **state)
 {
     static const char *const reductions[] = {"mean", "sum", "none"};
@@ -268,22 +291,7 @@ static void every_number_has_the_oracles_bits_in_json_and_in_binary(void **state
             assert_int_equal(response.status, 422);
             overflows++;
         } else {
-            assert_int_equal(response.status, 200);
-            char length[24];
-            bool has_length = response_header(&response, "Inference-Header-Content-Length", length,
-                                              sizeof length);
-            assert_int_equal(has_length, binary != 0);
-            response_has_header(&response, "Content-Type",
-                                binary != 0 ? "application/octet-stream" : "application/json");
-            size_t json_length = has_length ? strtoul(length, NULL, 10) : response.body.length;
-            const char *blob = response.body.bytes + json_length;
-            cJSON *document = cJSON_ParseWithLength(response.body.bytes, json_length);
-            const cJSON *output = cJSON_GetObjectItemCaseSensitive(document, "outputs")->child;
-            expect_output(output, losses, loss_count, (binary & 1) != 0, &blob);
-            expect_output(output->next, values[3], n, (binary & 2) != 0, &blob);
-            expect_output(output->next->next, values[4], n, (binary & 4) != 0, &blob);
-            assert_ptr_equal(blob, response.body.bytes + response.body.length);
-            cJSON_Delete(document);
+            expect_outputs(&response, losses, loss_count, values[3], values[4], n, binary);
         }
         response_free(&response);
         text_free(&json);
